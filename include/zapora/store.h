@@ -1,0 +1,224 @@
+/* store: PostgreSQL. Connections, migrations, the batch with its fence, and what is read back. libpq and SQL stay
+ * behind this door.
+ *
+ * A struct store is one connection, used by one thread at a time. Results are copied into the caller's arena. */
+#ifndef ZAPORA_STORE_H
+#define ZAPORA_STORE_H
+
+#include "zapora/message.h"
+
+#define STORE_WHY_SIZE 512
+
+struct store;
+
+/* What went wrong in the last call of this connection: for logs and for the worker's decision. */
+struct store_trouble {
+    char sqlstate[6];          /* "" when the connection itself failed */
+    char why[STORE_WHY_SIZE];
+};
+
+struct store_settings {
+    const char *uri;           /* postgresql://… */
+    const char *application;   /* application_name */
+    int64_t connect_timeout_ms;
+    int64_t statement_timeout_ms; /* 0: none */
+    int64_t lock_timeout_ms;      /* 0: none */
+};
+
+/* Prepares a connection; does not connect yet. ZP_OK, ZP_NO_MEMORY, ZP_INVALID for a bad URI. */
+enum zp_err store_create(const struct store_settings *settings, struct store **ret_store) ZP_MUST_CHECK;
+/* Connects when not connected, and prepares statements. Each call below does this by itself. ZP_OK or ZP_BUSY. */
+enum zp_err store_connect(struct store *store) ZP_MUST_CHECK;
+/* Drops the connection; the next call connects again. */
+void store_disconnect(struct store *store);
+const struct store_trouble *store_trouble(const struct store *store);
+void store_destroy(struct store *store);
+
+/* Every call below gives ZP_OK, or: ZP_BUSY for what passes by itself (lost connections, SQLSTATE classes 08 25 28
+ * 3D 40 42 53 55 57 58 XX, a full disk), ZP_FENCED for ZF001, ZP_NO_MEMORY when the arena's ceiling was hit,
+ * ZP_INTERNAL for every other error (the record's own, or a unique violation: see store_trouble). After ZP_BUSY of a
+ * commit its outcome is unknown. */
+
+/* ---- migrations --------------------------------------------------------------------------------------- */
+
+/* Applies the missing dir/NNNN_name.sql in order, each in a transaction, under an advisory lock with lock_timeout 5
+ * s; checks the SHA-256 of those applied. dry: only says. Writes one line a migration to words. ZP_CONFLICT: a file
+ * changed, vanished, or the database is newer than the folder. */
+enum zp_err store_migrate(struct store *store, const char *dir, bool dry, FILE *words) ZP_MUST_CHECK;
+/* The number of the newest applied migration; 0 for an empty database. */
+enum zp_err store_schema_version(struct store *store, int64_t *ret_version) ZP_MUST_CHECK;
+#define STORE_SCHEMA_VERSION 1 /* the one this program needs at least */
+
+/* ---- partitions: the fence's rows ------------------------------------------------------------------------ */
+
+struct store_partition {
+    int32_t partition;
+    struct zp_id owner;
+    int64_t next_offset;          /* first command offset not applied yet */
+    struct zp_id last_command_id; /* of the record before it; ID_NONE at 0 */
+    int64_t published_offset;     /* outcomes below are known to be in the events topic */
+    int64_t events_offset;        /* events-topic offset below which everything is in this database */
+    int32_t takeovers;            /* since the last commit or orderly release */
+    int64_t trying_offset;        /* a record being tried alone, -1 none */
+};
+
+/* Step 1 of a takeover: writes a fresh owner and counts takeovers, except from `was`, the caller's own last one
+ * (ID_NONE: it had none), for a takeover that its process survived says nothing about its records; creating the row
+ * (offsets 0) when there is none. Waits at most 2 s for the row's lock; then terminates the backends of the same
+ * role that hold it and gives ZP_BUSY. */
+enum zp_err store_partition_take(struct store *store, int32_t partition, const struct zp_id *was,
+                                 const struct zp_id *owner,
+                                 struct store_partition *ret_partition) ZP_MUST_CHECK;
+/* Orderly release: sets takeovers to 0, published_offset and events_offset forward, when the owner still fits; sets no
+ * owner free (the next owner takes it). ZP_FENCED when it does not fit. */
+enum zp_err store_partition_release(struct store *store, const struct store_partition *partition) ZP_MUST_CHECK;
+/* Writes trying_offset (owner-checked; -1: none) in its own transaction. Naming another offset than the row's sets
+ * takeovers to 3, so that takeovers count the deaths over this very record. */
+enum zp_err store_partition_try(struct store *store, int32_t partition, const struct zp_id *owner,
+                                int64_t offset) ZP_MUST_CHECK;
+enum zp_err store_partitions_list(struct store *store, struct arena *arena, struct store_partition **ret_rows,
+                                  size_t *ret_count) ZP_MUST_CHECK;
+
+/* ---- the batch -------------------------------------------------------------------------------------------- */
+
+/* What one partition's slice of a batch does to its row. */
+struct batch_partition {
+    int32_t partition;
+    struct zp_id owner;           /* must still be the row's */
+    int64_t from_offset;          /* must still be the row's next_offset */
+    int64_t next_offset;          /* and becomes this */
+    struct zp_id last_command_id; /* of the record at next_offset - 1 */
+    int64_t published_offset;     /* moved forward to these, never back */
+    int64_t events_offset;
+};
+
+struct batch_event {
+    struct zp_id location_id, order_id, command_id;
+    int64_t seq;
+    enum event_type type;
+    int64_t at;
+    uint8_t hash[HASH_SIZE];
+    int64_t command_offset;       /* in the partition of its location */
+    const void *value;            /* the event's bytes as hashed and published */
+    size_t value_len;
+};
+
+/* All arrays are borrowed until the call returns. */
+struct batch {
+    const struct batch_partition *partitions; size_t partition_count; /* sorted by partition */
+    struct order *const *new_orders;          size_t new_order_count; /* with all their lines */
+    struct order *const *changed_orders;      size_t changed_order_count; /* order row and line states */
+    const struct batch_event *events;         size_t event_count;
+    const struct outcome *outcomes;           size_t outcome_count;
+    struct location *const *locations;        size_t location_count; /* every touched one: seq, hash, numbers, board */
+    const int32_t *location_partitions;       /* of each of locations */
+    struct location *const *edited_locations;
+    size_t edited_location_count; /* those whose settings or menu changed too */
+};
+
+/* Writes a batch in one transaction, one flush: the fence first (rows locked in order of partition, owner and offset
+ * compared, ZF001 on a mismatch), then everything else, set-based. */
+enum zp_err store_batch_commit(struct store *store, const struct batch *batch) ZP_MUST_CHECK;
+
+/* What a batch needs to know before it decides: one round trip. */
+struct store_wanted {
+    const struct zp_id *location_ids; size_t location_count; /* not cached by the worker */
+    const struct zp_id *command_ids;  size_t command_count;  /* for dedupe */
+    const struct zp_id *order_ids;    size_t order_count;    /* steps' orders, and placements' (duplicate at any age) */
+};
+
+struct store_found {
+    struct location **locations;
+    size_t location_count; /* each allocated by location_init: the caller finishes and frees */
+    struct outcome *outcomes;     size_t outcome_count;
+    struct order *orders;         size_t order_count;
+};
+
+enum zp_err store_batch_load(struct store *store, const struct store_wanted *wanted, struct arena *arena,
+                             struct store_found *ret_found) ZP_MUST_CHECK;
+
+/* Outcomes of a partition from a command offset on, in offset order, each with its event when it has one: what a new
+ * owner publishes again. At most `limit` rows. */
+struct journal_entry { struct outcome outcome; struct batch_event event; /* event.seq 0: none */ };
+enum zp_err store_outcomes_from(struct store *store, int32_t partition, int64_t offset, size_t limit,
+                                struct arena *arena, struct journal_entry **ret_entries,
+                                size_t *ret_count) ZP_MUST_CHECK;
+/* Deletes outcomes older than `before_us` of log and wall time, below published_offset, never parked ones; at most
+ * limit. */
+enum zp_err store_outcomes_purge(struct store *store, int32_t partition, int64_t before_us, int64_t limit,
+                                 int64_t *ret_deleted) ZP_MUST_CHECK;
+
+/* ---- reads --------------------------------------------------------------------------------------------------- */
+
+/* The locations, sorted by id, with settings and menu. Allocated each by location_init: the caller finishes and frees
+ * them and the array. */
+enum zp_err store_locations_list(struct store *store, struct location ***ret_locations,
+                                 size_t *ret_count) ZP_MUST_CHECK;
+/* One location as it is; ZP_NOT_FOUND. */
+enum zp_err store_location_get(struct store *store, const struct zp_id *id,
+                               struct location **ret_location) ZP_MUST_CHECK;
+struct store_head {
+    struct zp_id location_id;
+    int64_t seq;
+    uint8_t hash[HASH_SIZE];
+    int64_t open_count;
+    uint64_t open_hash;
+    int64_t updated_at;
+};
+/* Heads of all locations of these partitions. */
+enum zp_err store_heads(struct store *store, const int32_t *partitions, size_t partition_count, struct arena *arena,
+                        struct store_head **ret_heads, size_t *ret_count) ZP_MUST_CHECK;
+
+enum zp_err store_order_get(struct store *store, const struct zp_id *id, struct arena *arena,
+                            struct order *ret_order) ZP_MUST_CHECK;
+enum zp_err store_outcome_get(struct store *store, const struct zp_id *command_id, struct arena *arena,
+                              struct outcome *ret_outcome) ZP_MUST_CHECK;
+
+/* A keyset page, newest first. */
+struct order_query {
+    struct zp_id owner;          /* ID_NONE: any */
+    struct zp_id location_id;    /* ID_NONE: any */
+    enum order_state status;     /* ORDER_NONE: any */
+    int64_t updated_since;       /* 0: any */
+    int64_t before_placed_at;    /* the last row of the page before; 0: first page */
+    struct zp_id before_id;
+    int64_t limit;               /* 1–100 */
+};
+enum zp_err store_orders_page(struct store *store, const struct order_query *query, struct arena *arena,
+                              struct order **ret_orders, size_t *ret_count) ZP_MUST_CHECK;
+
+/* A location's board from one snapshot: its head and the open orders by ticket number, at most BOARD_TICKETS_MAX. */
+struct store_board { struct store_head head; struct order *orders; size_t order_count; bool more; };
+enum zp_err store_board_get(struct store *store, const struct zp_id *location_id, struct arena *arena,
+                            struct store_board *ret_board) ZP_MUST_CHECK;
+
+/* Events after a cursor, in seq order: at most `limit`, and at most bytes_max of values. */
+enum zp_err store_events_after(struct store *store, const struct zp_id *location_id, int64_t after_seq, int64_t limit,
+                               size_t bytes_max, struct arena *arena, struct batch_event **ret_events,
+                               size_t *ret_count) ZP_MUST_CHECK;
+
+/* One snapshot for refilling a location's cache: its board as above but all open orders (up to open_max), and the
+ * newest `event_limit` events in seq order. */
+struct store_refill { struct store_board board; struct batch_event *events; size_t event_count; };
+enum zp_err store_refill_get(struct store *store, const struct zp_id *location_id, int64_t open_max,
+                             int64_t event_limit, struct arena *arena, struct store_refill *ret_refill) ZP_MUST_CHECK;
+
+/* ---- accounts --------------------------------------------------------------------------------------------------- */
+
+struct account {
+    struct zp_id id;
+    const char *email, *name, *password_hash;
+    enum actor_role role;
+    struct zp_id *locations;
+    size_t location_count;
+    bool disabled;
+};
+
+/* ZP_CONFLICT when the email is taken. Emails compare without case. */
+enum zp_err store_account_add(struct store *store, const struct account *account) ZP_MUST_CHECK;
+enum zp_err store_account_by_email(struct store *store, const char *email, struct arena *arena,
+                                   struct account *ret_account) ZP_MUST_CHECK;
+enum zp_err store_account_by_id(struct store *store, const struct zp_id *id, struct arena *arena,
+                                struct account *ret_account) ZP_MUST_CHECK;
+
+#endif

@@ -1,0 +1,84 @@
+/* crypto: digests, random bytes, comparisons in constant time. Passwords are next door in password.c.
+ *
+ * Called by every room; libsodium is included only in this room. Invariant: a wrong size or key length is our own bug
+ * and ends the process; the bytes that are hashed may be anything. */
+#include "zapora/base.h"
+#include "password.h"
+
+#include <sodium.h>
+
+void crypto_start(void)
+{
+    ZP_ASSERT(sodium_init() >= 0);
+    password_start();
+}
+
+void crypto_blake2b(uint8_t *ret_digest, size_t size, const uint8_t *key, size_t key_len,
+                    const struct crypto_part *parts, size_t part_count)
+{
+    crypto_generichash_state state;
+    ZP_ASSERT(size >= crypto_generichash_BYTES_MIN && size <= crypto_generichash_BYTES_MAX);
+    ZP_ASSERT(key_len == 0 || key_len >= crypto_generichash_KEYBYTES_MIN);
+    ZP_ASSERT(key_len <= crypto_generichash_KEYBYTES_MAX);
+    ZP_ASSERT(crypto_generichash_init(&state, key_len == 0 ? NULL : key, key_len, size) == 0);
+    for (size_t i = 0; i < part_count; i++) {
+        if (parts[i].len > 0) {
+            ZP_ASSERT(crypto_generichash_update(&state, parts[i].data, parts[i].len) == 0);
+        }
+    }
+    ZP_ASSERT(crypto_generichash_final(&state, ret_digest, size) == 0);
+    if (key_len > 0) {
+        sodium_memzero(&state, sizeof(state));
+    }
+}
+
+void crypto_sha256(uint8_t ret_digest[32], const void *data, size_t len)
+{
+    ZP_ASSERT(crypto_hash_sha256(ret_digest, data, len) == 0);
+}
+
+void crypto_random(void *bytes, size_t len)
+{
+    randombytes_buf(bytes, len);
+}
+
+bool crypto_equal(const void *a, const void *b, size_t len)
+{
+    return sodium_memcmp(a, b, len) == 0;
+}
+
+void crypto_wipe(void *bytes, size_t len)
+{
+    sodium_memzero(bytes, len);
+}
+
+char *crypto_hex(const void *bytes, size_t len, char *text)
+{
+    return sodium_bin2hex(text, 2 * len + 1, bytes, len);
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    char lower = (char)(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+bool crypto_unhex(const char *text, size_t text_len, void *ret_bytes, size_t len)
+{
+    uint8_t *bytes = ret_bytes;
+    if (text_len % 2 != 0 || text_len / 2 != len) {
+        return false;
+    }
+    for (size_t i = 0; i < text_len; i++) { /* all of it first: what is not hex leaves ret_bytes alone */
+        if (hex_value(text[i]) < 0) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < len; i++) {
+        bytes[i] = (uint8_t)(hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
+    }
+    return true;
+}

@@ -1,0 +1,23 @@
+/* partition: owns the one answer to "which partition does this key live in". Called by intake, worker and replay.
+ *
+ * Invariant: the same answer as Java's clients and our own producer give (murmur2), for ever: a location must not
+ * move. */
+#include "zapora/bus.h"
+
+#include <librdkafka/rdkafka.h>
+
+int32_t bus_partition_of(const void *key, size_t key_len, int32_t partition_count)
+{
+    ZP_ASSERT(partition_count > 0);
+    if (key == NULL) {
+        return -1;
+    }
+    /* With a key the library looks at neither topic nor opaques (it does without one, to draw a random partition). */
+    return rd_kafka_msg_partitioner_murmur2_random(NULL, key, key_len, partition_count, NULL, NULL);
+}
+
+int32_t bus_partition_of_location(const struct zp_id *location_id)
+{
+    char text[ID_TEXT_SIZE];
+    return bus_partition_of(id_format(location_id, text), ID_TEXT_SIZE - 1, BUS_PARTITIONS);
+}

@@ -1,0 +1,67 @@
+/* pull: owns the taking of messages from a client's queue, and one workaround: in librdkafka 2.0.2 a fetcher that
+ * found the queue full sleeps for up to a second, even when the queue has been emptied long before. A request to its
+ * broker wakes it.
+ *
+ * Called by consumer and reader on their own thread. Invariant: a client is woken only when its queue may have been
+ * full. */
+#include "pull.h"
+
+#define HUNGRY_MS 5        /* how long an empty queue is waited on before its fetchers are woken */
+#define FETCH_BYTES_MIN (1024 * 1024) /* the library refuses less */
+#define FETCH_BYTES_MAX (16 * 1024 * 1024)
+
+void bus_pull_options(int64_t queue_bytes_max, struct bus_client_option options[BUS_PULL_OPTIONS])
+{
+    /* The queue can be overshot by one answer of each broker, so an answer is a quarter of it. */
+    int64_t fetch_bytes = queue_bytes_max / 4;
+    fetch_bytes = fetch_bytes < FETCH_BYTES_MIN ? FETCH_BYTES_MIN : fetch_bytes;
+    fetch_bytes = fetch_bytes > FETCH_BYTES_MAX ? FETCH_BYTES_MAX : fetch_bytes;
+    options[0] = (struct bus_client_option){ "queued.max.messages.kbytes", NULL, (queue_bytes_max + 1023) / 1024 };
+    options[1] = (struct bus_client_option){ "fetch.max.bytes", NULL, fetch_bytes };
+}
+
+/* Any request would do. This one goes to the leader of every assigned partition at once, and its answer is not
+ * waited for. */
+static void fetchers_wake(rd_kafka_t *rk)
+{
+    BUS_DROP(list) rd_kafka_topic_partition_list_t *assigned = NULL;
+    if (rd_kafka_assignment(rk, &assigned) != RD_KAFKA_RESP_ERR_NO_ERROR || assigned->cnt == 0) {
+        return;
+    }
+    for (int i = 0; i < assigned->cnt; i++) {
+        assigned->elems[i].offset = RD_KAFKA_OFFSET_END;
+    }
+    (void)rd_kafka_offsets_for_times(rk, assigned, 1);
+}
+
+static bool was_full(const struct bus_pull *pull)
+{
+    return pull->pulled_bytes >= pull->queue_bytes_max / 2;
+}
+
+/* Waits on a queue that may have been full; wakes the fetchers when it stays empty. */
+static rd_kafka_message_t *pull_hungry(struct bus_pull *pull, int timeout_ms)
+{
+    pull->hungry_us = pull->hungry_us != 0 ? pull->hungry_us : clock_mono_us();
+    int first_ms = timeout_ms < HUNGRY_MS ? timeout_ms : HUNGRY_MS;
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(pull->rk, first_ms);
+    if (message != NULL || clock_mono_us() - pull->hungry_us < HUNGRY_MS * 1000) {
+        return message;
+    }
+    pull->pulled_bytes = 0;
+    fetchers_wake(pull->rk);
+    return rd_kafka_consumer_poll(pull->rk, timeout_ms - first_ms);
+}
+
+rd_kafka_message_t *bus_pull_next(struct bus_pull *pull, int timeout_ms)
+{
+    bool full = was_full(pull);
+    rd_kafka_message_t *message = full ? pull_hungry(pull, timeout_ms) : rd_kafka_consumer_poll(pull->rk, timeout_ms);
+    if (message != NULL) {
+        pull->pulled_bytes += (int64_t)(message->len + message->key_len);
+        pull->hungry_us = 0;
+    } else if (!full) {
+        pull->pulled_bytes = 0;
+    }
+    return message;
+}

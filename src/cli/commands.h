@@ -1,0 +1,26 @@
+/* One function per subcommand; argv starts after the subcommand's name. Each returns the exit code: 0 done, 1 failed
+ * with a sentence on stderr, 2 called wrongly. */
+#ifndef ZAPORA_CLI_COMMANDS_H
+#define ZAPORA_CLI_COMMANDS_H
+
+#include "zapora/base.h"
+
+int cli_gateway(int argc, char **argv);
+int cli_menu(int argc, char **argv);
+int cli_migrate(int argc, char **argv);
+int cli_replay(int argc, char **argv);
+int cli_topics(int argc, char **argv);
+int cli_user(int argc, char **argv);
+int cli_worker(int argc, char **argv);
+
+/* config_load with what every subcommand does after it: *ret_code is the exit code when the caller has to stop.
+ * True: go on. */
+bool cli_load(const char *usage, const struct setting *rows, size_t count, int argc, char **argv, void *target,
+              char **ret_words, size_t words_max, int *ret_code);
+/* Prints "zapora: " and a sentence to stderr; returns 1. */
+int cli_fail(const char *fmt, ...) ZP_PRINTF(1, 2);
+/* Reads a whole file of at most max_bytes ("-": standard input), NUL-terminated, owned by the caller. NULL with
+ * errno set. */
+char *cli_read_file(const char *path, size_t max_bytes, size_t *ret_len);
+
+#endif

@@ -1,0 +1,256 @@
+/* zapora replay: what an analyst gets. Prints a piece of a topic, one object a line or CSV, in each location's
+ * order, nothing twice, up to the end found at the start. */
+#include "commands.h"
+#include "replay_seen.h"
+#include "zapora/bus.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARENA_BYTES_MAX (32 << 20)
+#define LINE_BYTES_MAX (16 << 20)
+#define BROKER_TIMEOUT_MS 10000
+#define QUIET_US 30000000 /* the brokers say nothing for so long: give up */
+
+struct replay_settings { const char *format, *from, *kafka, *location, *to, *topic; };
+
+#define ROW(field) .name = #field, .offset = offsetof(struct replay_settings, field)
+
+static const struct setting rows[] = {
+    /* sorted by name */
+    { ROW(format), .kind = SETTING_STR, .fallback = "ndjson", .min = 1, .max = 10, .help = "ndjson or csv." },
+    { ROW(from), .kind = SETTING_STR, .fallback = "", .min = 0, .max = 40,
+      .help = "First time (RFC 3339) or, with --location, first seq." },
+    { ROW(kafka), .kind = SETTING_STR, .fallback = "127.0.0.1:9092", .min = 1, .max = 2000,
+      .help = "Kafka brokers, host:port[,host:port…]." },
+    { ROW(location), .kind = SETTING_STR, .fallback = "", .min = 0, .max = 36,
+      .help = "One location's UUID; without it, all." },
+    { ROW(to), .kind = SETTING_STR, .fallback = "", .min = 0, .max = 40,
+      .help = "Last time or, with --location, last seq; both are included." },
+    { ROW(topic), .kind = SETTING_STR, .fallback = TOPIC_EVENTS, .min = 1, .max = 249,
+      .help = TOPIC_EVENTS " or " TOPIC_COMMANDS "." },
+};
+
+/* One end of the wanted piece. */
+struct bound { enum { BOUND_NONE, BOUND_TIME, BOUND_SEQ } kind; int64_t value; };
+
+struct replay {
+    const struct replay_settings *settings;
+    bool is_events, is_csv, has_location;
+    struct zp_id location_id;
+    struct bound from, to;
+    struct bus_range ranges[BUS_PARTITIONS];
+    size_t range_count;
+    int64_t told[BUS_PARTITIONS];  /* command offset told last, by partition: an outcome published again is dropped */
+    struct replay_seen seen;       /* commands: ids of retries */
+    struct arena arena;
+    struct buffer line, csv;
+};
+
+static bool parse_bound(const char *text, struct bound *ret_bound)
+{
+    if (text[0] == '\0') {
+        *ret_bound = (struct bound){ BOUND_NONE, 0 };
+        return true;
+    }
+    if (strspn(text, "0123456789") == strlen(text) && strlen(text) < 19) {
+        *ret_bound = (struct bound){ BOUND_SEQ, strtoll(text, NULL, 10) };
+        return true;
+    }
+    ret_bound->kind = BOUND_TIME;
+    return time_parse(text, strlen(text), &ret_bound->value);
+}
+
+static const char *check_settings(const struct replay_settings *settings, struct replay *replay)
+{
+    replay->is_events = strcmp(settings->topic, TOPIC_EVENTS) == 0;
+    replay->is_csv = strcmp(settings->format, "csv") == 0;
+    replay->has_location = settings->location[0] != '\0';
+    if (!replay->is_events && strcmp(settings->topic, TOPIC_COMMANDS) != 0) {
+        return "topic may be " TOPIC_EVENTS " or " TOPIC_COMMANDS;
+    }
+    if (!replay->is_csv && strcmp(settings->format, "ndjson") != 0) {
+        return "format may be ndjson or csv";
+    }
+    if (replay->has_location && !id_parse(settings->location, strlen(settings->location), &replay->location_id)) {
+        return "location is not a UUID";
+    }
+    if (!parse_bound(settings->from, &replay->from) || !parse_bound(settings->to, &replay->to)) {
+        return "from and to are times like 2026-01-31T18:00:00Z, or numbers: a location's seq";
+    }
+    if ((replay->from.kind == BOUND_SEQ || replay->to.kind == BOUND_SEQ) &&
+        !(replay->has_location && replay->is_events)) {
+        return "a seq is a location's: it needs --location and " TOPIC_EVENTS;
+    }
+    return NULL;
+}
+
+/* ---- where to read --------------------------------------------------------------------------------------- */
+
+static enum zp_err find_ranges(struct replay *replay, char why[BUS_WHY_SIZE])
+{
+    const struct replay_settings *settings = replay->settings;
+    int32_t numbers[BUS_PARTITIONS];
+    int64_t first[BUS_PARTITIONS], end[BUS_PARTITIONS];
+    size_t count = 0;
+    if (replay->has_location) {
+        numbers[count++] = bus_partition_of_location(&replay->location_id);
+    }
+    for (int32_t p = 0; p < BUS_PARTITIONS && !replay->has_location; p++) {
+        numbers[count++] = p;
+    }
+    enum zp_err err = bus_offsets(settings->kafka, settings->topic, numbers, count, BROKER_TIMEOUT_MS, first, end, why);
+    if (err == ZP_OK && replay->from.kind == BOUND_TIME) { /* a record's log time is never before what it tells */
+        struct bus_watch *watch = NULL;
+        err = bus_watch_create(settings->kafka, "zapora-replay", &watch, why);
+        if (err == ZP_OK) {
+            err = bus_watch_offset_at(watch, settings->topic, numbers, count, replay->from.value, BROKER_TIMEOUT_MS,
+                                      first);
+        }
+        bus_watch_destroy(watch);
+    }
+    for (size_t i = 0; i < count; i++) {
+        replay->ranges[i] = (struct bus_range){ numbers[i], first[i], end[i] };
+    }
+    replay->range_count = count;
+    return err;
+}
+
+/* ---- what to print ------------------------------------------------------------------------------------------ */
+
+static bool is_wanted(const struct replay *replay, const struct zp_id *location_id, int64_t seq, int64_t at)
+{
+    if (replay->has_location && !id_equal(location_id, &replay->location_id)) {
+        return false;
+    }
+    const struct bound *from = &replay->from, *to = &replay->to;
+    return !(from->kind == BOUND_TIME && at < from->value) && !(from->kind == BOUND_SEQ && seq < from->value) &&
+           !(to->kind == BOUND_TIME && at > to->value) && !(to->kind == BOUND_SEQ && (seq > to->value || seq == 0));
+}
+
+/* Renders an event; false: not wanted, told before, or not readable (said on stderr). */
+static bool render_event(struct replay *replay, const struct record *record)
+{
+    struct event event;
+    struct event_meta meta;
+    const char *why = "not enough memory";
+    if (message_event_read(record, &replay->arena, &event, &meta, &why) != ZP_OK) {
+        fprintf(stderr, "zapora: %s partition %d offset %lld cannot be read: %s\n", TOPIC_EVENTS,
+                (int)record->partition, (long long)record->offset, why);
+        return false;
+    }
+    if (meta.command_offset <= replay->told[record->partition]) {
+        return false;
+    }
+    replay->told[record->partition] = meta.command_offset;
+    if (!is_wanted(replay, &event.location_id, event.seq, event.at)) {
+        return false;
+    }
+    message_replay_event_json(record, &event, &replay->line);
+    return true;
+}
+
+static bool render_command(struct replay *replay, const struct record *record)
+{
+    struct command *command = arena_alloc(&replay->arena, sizeof *command);
+    const char *why = "not enough memory";
+    if (command == NULL || message_command_read(record, &replay->arena, command, &why) != ZP_OK) {
+        fprintf(stderr, "zapora: %s partition %d offset %lld cannot be read: %s\n", TOPIC_COMMANDS,
+                (int)record->partition, (long long)record->offset, why);
+        return false;
+    }
+    if (!is_wanted(replay, &command->location_id, 0, record->timestamp_us) ||
+        replay_seen_before(&replay->seen, &command->id)) {
+        return false;
+    }
+    message_replay_command_json(record, command, &replay->line);
+    return true;
+}
+
+static int print_line(struct replay *replay)
+{
+    struct buffer *out = &replay->line;
+    if (replay->is_csv) {
+        buffer_reset(&replay->csv);
+        replay_csv_line(replay->line.data, replay->line.len, &replay->csv);
+        out = &replay->csv;
+    }
+    buffer_putc(out, '\n');
+    if (out->err != ZP_OK) {
+        return cli_fail("a line is larger than %d bytes", LINE_BYTES_MAX);
+    }
+    return fwrite(out->data, 1, out->len, stdout) == out->len ? 0 : cli_fail("cannot write: %s", strerror(errno));
+}
+
+static int print_ranges(struct replay *replay, struct bus_reader *reader)
+{
+    int64_t heard_us = clock_mono_us();
+    bool done = false;
+    int code = 0;
+    while (!done && code == 0) {
+        struct record *record = NULL;
+        enum zp_err err = bus_reader_next(reader, 500, &record, &done);
+        if (err != ZP_OK || (record == NULL && clock_mono_us() - heard_us > QUIET_US)) {
+            return cli_fail("the brokers stopped answering: %s", bus_reader_trouble(reader));
+        }
+        if (record == NULL) {
+            continue;
+        }
+        heard_us = clock_mono_us();
+        arena_reset(&replay->arena);
+        buffer_reset(&replay->line);
+        if (replay->is_events ? render_event(replay, record) : render_command(replay, record)) {
+            code = print_line(replay);
+        }
+        bus_record_release(record);
+    }
+    return code;
+}
+
+static int run(struct replay *replay)
+{
+    char why[BUS_WHY_SIZE] = "";
+    struct bus_reader *reader = NULL;
+    if (find_ranges(replay, why) != ZP_OK ||
+        bus_reader_create(replay->settings->kafka, replay->settings->topic, replay->ranges, replay->range_count,
+                          &reader, why) != ZP_OK) {
+        return cli_fail("%s cannot be read: %s", replay->settings->topic, why);
+    }
+    if (replay->is_csv) {
+        puts(REPLAY_CSV_HEADING);
+    }
+    int code = print_ranges(replay, reader);
+    bus_reader_destroy(reader);
+    return fflush(stdout) == 0 || code != 0 ? code : cli_fail("cannot write: %s", strerror(errno));
+}
+
+int cli_replay(int argc, char **argv)
+{
+    struct replay_settings settings;
+    static struct replay replay;
+    char *words[1];
+    int code = 0;
+    if (!cli_load("zapora replay --topic T [--location L] [--from TIME|SEQ] [--to TIME|SEQ]", rows, ZP_COUNT(rows),
+                  argc, argv, &settings, words, 0, &code)) {
+        return code;
+    }
+    replay.settings = &settings;
+    const char *wrong = check_settings(&settings, &replay);
+    if (wrong != NULL) {
+        cli_fail("replay: %s", wrong);
+        return 2;
+    }
+    memset(replay.told, -1, sizeof replay.told);
+    arena_init(&replay.arena, ARENA_BYTES_MAX);
+    buffer_init(&replay.line, LINE_BYTES_MAX);
+    buffer_init(&replay.csv, LINE_BYTES_MAX);
+    signal(SIGPIPE, SIG_DFL);
+    code = run(&replay);
+    replay_seen_finish(&replay.seen);
+    arena_finish(&replay.arena);
+    buffer_finish(&replay.line);
+    buffer_finish(&replay.csv);
+    return code;
+}

@@ -1,0 +1,12 @@
+/* absence.h: when is "there is no such thing" the truth? */
+#ifndef ZAPORA_GATEWAY_ABSENCE_H
+#define ZAPORA_GATEWAY_ABSENCE_H
+
+#include "call.h"
+
+/* Neither Redis nor PostgreSQL has what the call asks for; it may still be on its way through the mailbox. Waits, at
+ * most a second, until the partition's owner has said that everything was applied which was in the mailbox when the
+ * request came, and then calls `look`: what is missing then does not exist. Else answers 503 with Retry-After. */
+void absence_prove(struct call *call, int32_t partition, void (*look)(struct call *call));
+
+#endif

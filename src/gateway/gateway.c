@@ -1,0 +1,301 @@
+/* gateway: starts the role's parts in order, waits for the word to stop, drains, and ends them in the opposite order.
+ *
+ * Called by the command line. Invariant: whatever posts to a loop has ended before the loop ends. */
+#include "gateway_parts.h"
+
+#include "jobs.h"
+#include "loop.h"
+#include "metrics.h"
+#include "places.h"
+#include "publisher.h"
+#include "zapora/ops.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define ID_KEY_BYTES_MIN 16
+#define ID_KEY_BYTES_MAX 4096
+#define SPARE_DESCRIPTORS 256     /* besides clients' connections */
+#define UNREADY_MS_MAX 500        /* between "not ready" and the closed listener: balancers look now and then */
+#define FLUSH_MS 1000
+#define STUCK_US 5000000          /* a loop that has not come round for so long is not live */
+#define WAIT_SLICE_MS 20
+
+enum { EXIT_OK, EXIT_FAILED, EXIT_WRONG_SETTING };
+
+static int refuse(const char *what, const char *why, int code)
+{
+    log_error(what, L_STR("why", why));
+    return code;
+}
+
+/* ---- checks of the operations listener ---- */
+
+static bool check_kafka(void *arg, char *why, size_t why_size)
+{
+    return publisher_well(((struct gateway *)arg)->publisher, why, why_size);
+}
+
+/* A gateway that has never reached the brokers is likely set up wrongly: it takes no traffic. Later, while they are
+ * away, it goes on with reads, menus and streams, and must stay in. */
+static bool check_started(void *arg, char *why, size_t why_size)
+{
+    (void)snprintf(why, why_size, "the brokers have never been reached");
+    return publisher_was_well(((struct gateway *)arg)->publisher);
+}
+
+static bool check_postgres(void *arg, char *why, size_t why_size)
+{
+    return jobs_postgres_well(((struct gateway *)arg)->jobs, why, why_size);
+}
+
+static bool check_places(void *arg, char *why, size_t why_size)
+{
+    return places_well(((struct gateway *)arg)->places, why, why_size);
+}
+
+static bool check_redis(void *arg, char *why, size_t why_size)
+{
+    const struct gateway *gateway = arg;
+    (void)snprintf(why, why_size, "not connected");
+    for (size_t i = 0; i < gateway->loop_count; i++) {
+        if (!atomic_load(&gateway->loops[i]->hub_connected)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_loops(void *arg, char *why, size_t why_size)
+{
+    const struct gateway *gateway = arg;
+    for (size_t i = 0; i < gateway->loop_count; i++) {
+        int64_t age_us = clock_mono_us() - atomic_load(&gateway->loops[i]->round_us);
+        if (age_us > STUCK_US) {
+            (void)snprintf(why, why_size, "loop %zu has not come round for %lld ms", i, (long long)(age_us / 1000));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- keys ---- */
+
+static bool read_keys(struct gateway *gateway)
+{
+    char why[256] = "";
+    uint8_t *secret = NULL;
+    size_t len = 0;
+    const struct gateway_settings *settings = gateway->settings;
+    if (config_read_key(settings->jwt_key_file, TOKEN_KEY_BYTES_MIN, TOKEN_KEY_BYTES_MAX, &gateway->token_key.bytes,
+                        &gateway->token_key.len, why, sizeof(why)) != ZP_OK) {
+        log_error("jwt_key_file cannot be used", L_STR("why", why));
+        return false;
+    }
+    token_key_name(&gateway->token_key);
+    if (config_read_key(settings->id_key_file, ID_KEY_BYTES_MIN, ID_KEY_BYTES_MAX, &secret, &len, why, sizeof(why)) !=
+        ZP_OK) {
+        log_error("id_key_file cannot be used", L_STR("why", why));
+        return false;
+    }
+    identity_derive(secret, len, "command", gateway->id_key);
+    identity_derive(secret, len, "fingerprint", gateway->fingerprint_key);
+    identity_derive(secret, len, "cursor", gateway->cursor_key);
+    crypto_wipe(secret, len);
+    free(secret);
+    return true;
+}
+
+/* ---- start ---- */
+
+/* Descriptors for all connections that are allowed, as far as the system lets us. */
+static void raise_descriptor_limit(const struct gateway_settings *settings)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)(settings->connections_max * settings->threads + SPARE_DESCRIPTORS);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
+        return;
+    }
+    limit.rlim_cur = limit.rlim_max == RLIM_INFINITY || limit.rlim_max >= wanted ? wanted : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted) {
+        log_warn("fewer descriptors than connections_max asks for", L_INT("limit", limit.rlim_cur),
+                 L_INT("wanted", wanted));
+    }
+}
+
+static enum zp_err start_loops(struct gateway *gateway, char *why, size_t why_size)
+{
+    enum zp_err err = ZP_OK;
+    while (err == ZP_OK && gateway->loop_count < (size_t)gateway->settings->threads) {
+        int fd = ops_listen(gateway->settings->listen, true, why, why_size);
+        if (fd < 0) {
+            return errno == EINVAL ? ZP_INVALID : ZP_BUSY;
+        }
+        err = loop_start(gateway, fd, &gateway->loops[gateway->loop_count], why, why_size);
+        if (err == ZP_OK) {
+            gateway->loop_count++;
+        } else {
+            (void)close(fd);
+        }
+    }
+    return err;
+}
+
+/* Everything but the operations listener. What was started stays for stop_parts, whatever the result. */
+static enum zp_err start_parts(struct gateway *gateway, char *why, size_t why_size)
+{
+    char reason[BUS_WHY_SIZE] = "";
+    enum zp_err err = publisher_start(gateway->settings, &gateway->publisher, reason);
+    if (err != ZP_OK) {
+        (void)snprintf(why, why_size, "kafka: %s", reason);
+        return err;
+    }
+    err = jobs_start(gateway->settings, &gateway->jobs);
+    if (err == ZP_OK) {
+        err = places_create(gateway, &gateway->places);
+    }
+    if (err != ZP_OK) {
+        (void)snprintf(why, why_size, "postgres: %s",
+                       err == ZP_INVALID ? "the URI cannot be read" : "no memory or no threads");
+        return err;
+    }
+    err = start_loops(gateway, why, why_size);
+    if (err == ZP_OK) {
+        err = places_run(gateway->places);
+    }
+    return err;
+}
+
+static void stop_parts(struct gateway *gateway)
+{
+    publisher_stop(gateway->publisher, FLUSH_MS);
+    jobs_stop(gateway->jobs);
+    places_stop(gateway->places);
+    for (size_t i = 0; i < gateway->loop_count; i++) {
+        loop_enter(gateway->loops[i], LOOP_STOP);
+    }
+    for (size_t i = 0; i < gateway->loop_count; i++) {
+        loop_join(gateway->loops[i]);
+    }
+    publisher_destroy(gateway->publisher);
+    jobs_destroy(gateway->jobs);
+    places_destroy(gateway->places);
+}
+
+/* ---- the drain ---- */
+
+static int64_t open_calls(const struct gateway *gateway)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < gateway->loop_count; i++) {
+        count += atomic_load(&gateway->loops[i]->open_calls);
+    }
+    return count;
+}
+
+/* Waits until nothing is open, for at most `for_ms`, or until a second signal asks to hurry. */
+static void wait_for_calls(const struct gateway *gateway, const sigset_t *signals, int64_t for_ms, bool even_without)
+{
+    const struct timespec slice = { .tv_nsec = WAIT_SLICE_MS * 1000000 };
+    int64_t until_us = clock_mono_us() + for_ms * 1000;
+    while (clock_mono_us() < until_us && (even_without || open_calls(gateway) > 0)) {
+        if (sigtimedwait(signals, NULL, &slice) > 0) {
+            return;
+        }
+    }
+}
+
+static void drain(struct gateway *gateway, struct ops *ops, const sigset_t *signals)
+{
+    int64_t drain_ms = gateway->settings->drain_ms;
+    int64_t unready_ms = drain_ms / 10 < UNREADY_MS_MAX ? drain_ms / 10 : UNREADY_MS_MAX;
+    log_info("draining", L_INT("open_requests", open_calls(gateway)));
+    atomic_store(&gateway->draining, true);
+    ops_drain(ops);
+    wait_for_calls(gateway, signals, unready_ms, true);
+    for (size_t i = 0; i < gateway->loop_count; i++) {
+        loop_enter(gateway->loops[i], LOOP_DRAIN);
+    }
+    wait_for_calls(gateway, signals, drain_ms - unready_ms, false);
+    if (open_calls(gateway) > 0) {
+        log_warn("the drain's time is over", L_INT("open_requests", open_calls(gateway)));
+    }
+}
+
+static void wait_for_signal(const sigset_t *signals)
+{
+    while (sigwaitinfo(signals, NULL) < 0 && errno == EINTR) {
+    }
+}
+
+/* The threads inherit the mask: signals reach the main thread alone. */
+static void take_signals(sigset_t *ret_signals)
+{
+    sigemptyset(ret_signals);
+    sigaddset(ret_signals, SIGTERM);
+    sigaddset(ret_signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
+    (void)signal(SIGPIPE, SIG_IGN); /* h2o writes to clients that have gone */
+}
+
+static int serve(struct gateway *gateway, const sigset_t *signals)
+{
+    char why[BUS_WHY_SIZE + 64] = "";
+    struct ops *ops = NULL;
+    const struct ops_check ready[] = {
+        { "locations", check_places, gateway, true },
+        { "started", check_started, gateway, true },
+        { "kafka", check_kafka, gateway, false },
+        { "postgres", check_postgres, gateway, false },
+        { "redis", check_redis, gateway, false },
+    };
+    const struct ops_check live[] = { { "loops", check_loops, gateway, true } };
+    const struct ops_settings settings = { gateway->settings->ops_listen, ready, ZP_COUNT(ready), live,
+                                           ZP_COUNT(live) };
+    enum zp_err err = start_parts(gateway, why, sizeof(why));
+    if (err == ZP_OK) {
+        err = ops_start(&settings, &ops, why, sizeof(why));
+    }
+    if (err == ZP_OK) {
+        log_info("listening", L_STR("listen", gateway->settings->listen),
+                 L_STR("ops_listen", gateway->settings->ops_listen), L_STR("kid", gateway->token_key.kid));
+        wait_for_signal(signals);
+        drain(gateway, ops, signals);
+    }
+    ops_stop(ops); /* its checks look at the parts */
+    stop_parts(gateway);
+    return err == ZP_OK ? EXIT_OK
+                        : refuse("the gateway cannot start", why, err == ZP_INVALID ? EXIT_WRONG_SETTING : EXIT_FAILED);
+}
+
+int gateway_run(const struct gateway_settings *settings)
+{
+    sigset_t signals;
+    struct gateway *gateway = calloc(1, sizeof(*gateway));
+    if (gateway == NULL) {
+        return refuse("the gateway cannot start", "no memory", EXIT_FAILED);
+    }
+    int code = EXIT_WRONG_SETTING;
+    gateway->settings = settings;
+    take_signals(&signals);
+    gateway_metrics_start();
+    if (read_keys(gateway)) {
+        raise_descriptor_limit(settings);
+        code = serve(gateway, &signals);
+    }
+    if (gateway->token_key.bytes != NULL) {
+        crypto_wipe(gateway->token_key.bytes, gateway->token_key.len);
+    }
+    free(gateway->token_key.bytes);
+    crypto_wipe(gateway, sizeof(*gateway));
+    free(gateway);
+    if (code == EXIT_OK) {
+        log_info("stopped");
+    }
+    return code;
+}

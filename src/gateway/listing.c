@@ -1,0 +1,166 @@
+/* listing: GET /orders: a page of one's own orders, or of a location's for its staff.
+ *
+ * Called through the table of routes. Invariants: a customer's page holds only own orders, whatever the query says;
+ * a page goes on exactly behind the last order of the page before (keyset), also while new orders come in. */
+#include "errand.h"
+#include "handlers.h"
+#include "places.h"
+#include "query.h"
+#include "zapora/message.h"
+
+#define LIMIT_FALLBACK 20
+#define LIMIT_MAX 100
+
+enum { SLOT_LIMIT, SLOT_CURSOR, SLOT_LOCATION, SLOT_STATUS, SLOT_SINCE, SLOT_COUNT };
+
+struct question {
+    struct order_query query;
+    uint8_t cursor_key[CURSOR_KEY_SIZE];
+};
+
+/* ---- the query ---- */
+
+static void take_limit(const struct query_slot *slot, struct order_query *query, struct reason_list *faults)
+{
+    query->limit = LIMIT_FALLBACK;
+    if (slot->value != NULL && (!field_number(query_text(slot), LIMIT_MAX, &query->limit) || query->limit < 1)) {
+        reason_add(faults, "out_of_range", "?limit", "A whole number from 1 to 100.");
+    }
+}
+
+static void take_cursor(const struct call *call, const struct query_slot *slot, struct order_query *query,
+                        struct reason_list *faults)
+{
+    struct cursor cursor;
+    if (slot->value == NULL) {
+        return;
+    }
+    if (!cursor_read(query_text(slot), call->loop->gateway->cursor_key, &cursor)) {
+        reason_add(faults, "cursor_unknown", "?cursor", "This is not a next_cursor of an earlier page.");
+        return;
+    }
+    query->before_placed_at = cursor.placed_at;
+    query->before_id = cursor.id;
+}
+
+static void take_status(const struct query_slot *slot, struct order_query *query, struct reason_list *faults)
+{
+    if (slot->value == NULL) {
+        return;
+    }
+    int status = words_find(&ORDER_STATE_WORDS, slot->value);
+    if (status < 0 || status == ORDER_NONE || status == ORDER_SUBMITTED) {
+        reason_add(faults, "status_unknown", "?status", "There is no such status.");
+        return;
+    }
+    query->status = (enum order_state)status;
+}
+
+static void take_since(const struct query_slot *slot, struct order_query *query, struct reason_list *faults)
+{
+    if (slot->value != NULL && !time_parse(slot->value, strlen(slot->value), &query->updated_since)) {
+        reason_add(faults, "not_a_time", "?updated_since",
+                   "A time as RFC 3339 has it, with a percent-encoded + of its offset.");
+    }
+}
+
+/* Staff see a location's orders: the one asked for, which must be theirs, or their only one. */
+static void take_location(const struct call *call, const struct query_slot *slot, struct order_query *query,
+                          struct reason_list *faults)
+{
+    struct text text = query_text(slot);
+    bool staff = call->actor.role >= ROLE_KITCHEN && call->actor.location_count > 0;
+    query->location_id = ID_NONE;
+    if (text.at != NULL && !id_parse(text.at, text.len, &query->location_id)) {
+        reason_add(faults, "not_a_uuid", "?location_id", "A location's id is a UUID.");
+    } else if (text.at != NULL && staff && !actor_is_staff_of(&call->actor, &query->location_id)) {
+        reason_add(faults, "location_unknown", "?location_id", "There is no such location, or it is not yours.");
+    } else if (text.at == NULL && staff && call->actor.location_count == 1) {
+        query->location_id = call->actor.locations[0];
+    } else if (text.at == NULL && staff) {
+        reason_add(faults, "location_required", "?location_id", "You belong to more than one location: say which.");
+    }
+    if (!staff) {
+        query->owner = call->actor.user_id;
+    }
+}
+
+static bool take_query(struct call *call, struct order_query *ret_query)
+{
+    struct query_slot slots[SLOT_COUNT] = {
+        [SLOT_LIMIT] = { "limit", NULL }, [SLOT_CURSOR] = { "cursor", NULL }, [SLOT_LOCATION] = { "location_id", NULL },
+        [SLOT_STATUS] = { "status", NULL }, [SLOT_SINCE] = { "updated_since", NULL },
+    };
+    struct reason_list faults = { .count = 0 };
+    enum zp_err err = query_parse(call_query(call), slots, SLOT_COUNT, &call->arena, &faults);
+    if (err != ZP_OK) {
+        call_problem(call, err, NULL);
+        return false;
+    }
+    *ret_query = (struct order_query){ .status = ORDER_NONE };
+    take_limit(&slots[SLOT_LIMIT], ret_query, &faults);
+    take_cursor(call, &slots[SLOT_CURSOR], ret_query, &faults);
+    take_location(call, &slots[SLOT_LOCATION], ret_query, &faults);
+    take_status(&slots[SLOT_STATUS], ret_query, &faults);
+    take_since(&slots[SLOT_SINCE], ret_query, &faults);
+    if (faults.count > 0) {
+        call_faults(call, ZP_INVALID, &faults);
+        return false;
+    }
+    return true;
+}
+
+/* ---- the page ---- */
+
+static void put_page(const struct question *question, const struct order *orders, size_t count, struct buffer *out)
+{
+    char text[CURSOR_TEXT_SIZE];
+    bool full = count == (size_t)question->query.limit;
+    buffer_puts(out, "{\"orders\":[");
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) {
+            buffer_putc(out, ',');
+        }
+        message_order_json(&orders[i], out);
+    }
+    buffer_puts(out, "],\"next_cursor\":");
+    if (full) {
+        const struct cursor cursor = { orders[count - 1].placed_at, orders[count - 1].id };
+        buffer_printf(out, "\"%s\"}", cursor_write(&cursor, question->cursor_key, text));
+    } else {
+        buffer_puts(out, "null}");
+    }
+}
+
+static void look_in_table(struct errand *errand, struct store *store)
+{
+    const struct question *question = errand->question;
+    struct order *orders = NULL;
+    size_t count = 0;
+    errand->err = store_orders_page(store, &question->query, &errand->arena, &orders, &count);
+    if (errand->err == ZP_OK) {
+        put_page(question, orders, count, &errand->out);
+    }
+}
+
+static void on_table(struct call *call, struct errand *errand)
+{
+    if (errand->err != ZP_OK) {
+        errand_unavailable(call);
+        return;
+    }
+    struct buffer spare = call->out; /* the page may be large: swap instead of copying */
+    call->out = errand->out;
+    errand->out = spare;
+    call_header(call, "cache-control", "no-store");
+    call_answer_out(call, 200);
+}
+
+void orders_get(struct call *call)
+{
+    struct question question;
+    if (take_query(call, &question.query)) {
+        memcpy(question.cursor_key, call->loop->gateway->cursor_key, sizeof(question.cursor_key));
+        (void)errand_start(call, JOB_READ, &question, sizeof(question), look_in_table, on_table);
+    }
+}

@@ -1,0 +1,159 @@
+/* order_read: an order's newest state: Redis' snapshot, else PostgreSQL's row, else the outcome of a placement that
+ * left no row.
+ *
+ * Called by orders.c, wait.c and order_stream.c. Invariant: a submitted snapshot is believed only until the
+ * partition's owner says that it has applied the placement: then the push was lost, and PostgreSQL knows. */
+#include "orders.h"
+
+#include "errand.h"
+#include "mailbox.h"
+#include "zapora/message.h"
+
+struct reading {
+    struct call *call;
+    struct zp_id location_id, order_id;
+    int32_t partition;
+    order_read_cb *cb;
+    /* The submitted snapshot, in case PostgreSQL is away. */
+    char *submitted_json;
+    size_t submitted_len;
+    struct zp_id submitted_owner;
+};
+
+/* What a helper thread found. */
+struct row {
+    int64_t version;
+    struct zp_id owner;
+};
+
+bool order_may_be_seen(const struct call *call, const struct zp_id *location_id, const struct zp_id *owner)
+{
+    return id_equal(&call->actor.user_id, owner) || actor_is_staff_of(&call->actor, location_id);
+}
+
+/* A placement that was parked, or refused without a row. */
+static void put_refused_placement(const struct outcome *outcome, struct buffer *out)
+{
+    char order[ID_TEXT_SIZE], location[ID_TEXT_SIZE];
+    buffer_printf(out, "{\"id\":\"%s\",\"location_id\":\"%s\",\"status\":\"rejected\",\"version\":1,\"reasons\":",
+                  id_format(&outcome->order_id, order), id_format(&outcome->location_id, location));
+    message_reasons_json(outcome->reasons, outcome->reason_count, out);
+    buffer_printf(out, ",\"links\":{\"self\":\"/orders/%s\",\"command\":\"/commands/%s\"}}", order, order);
+}
+
+static void look_for_outcome(struct errand *errand, struct store *store, struct row *row)
+{
+    const struct zp_id *order_id = errand->question; /* a placement's id is its command's */
+    struct outcome outcome;
+    errand->err = store_outcome_get(store, order_id, &errand->arena, &outcome);
+    if (errand->err == ZP_OK && (outcome.err == ZP_OK || !id_equal(&outcome.order_id, order_id))) {
+        errand->err = ZP_NOT_FOUND;
+    }
+    if (errand->err == ZP_OK) {
+        *row = (struct row){ .version = 1, .owner = outcome.user_id };
+        put_refused_placement(&outcome, &errand->out);
+    }
+}
+
+static void look_in_table(struct errand *errand, struct store *store)
+{
+    struct row *row = arena_alloc(&errand->arena, sizeof(*row));
+    struct order *order = arena_alloc(&errand->arena, sizeof(*order));
+    if (row == NULL || order == NULL) {
+        errand->err = ZP_NO_MEMORY;
+        return;
+    }
+    errand->found = row;
+    errand->err = store_order_get(store, errand->question, &errand->arena, order);
+    if (errand->err == ZP_OK) {
+        *row = (struct row){ order->version, order->owner };
+        message_order_json(order, &errand->out);
+    } else if (errand->err == ZP_NOT_FOUND) {
+        look_for_outcome(errand, store, row);
+    }
+}
+
+static void give(struct reading *reading, const struct order_found *found)
+{
+    reading->cb(reading->call, found);
+}
+
+static void give_submitted(struct reading *reading)
+{
+    give(reading, &(struct order_found){
+        .err = ZP_OK, .version = 0, .owner = reading->submitted_owner,
+        .json = reading->submitted_json, .json_len = reading->submitted_len,
+    });
+}
+
+static void on_table(struct call *call, struct errand *errand)
+{
+    struct reading *reading = call->reading;
+    const struct row *row = errand->found;
+    if (errand->err == ZP_OK && errand->out.err == ZP_OK) {
+        give(reading, &(struct order_found){
+            .err = ZP_OK, .version = row->version, .owner = row->owner,
+            .json = errand->out.data, .json_len = errand->out.len,
+        });
+    } else if (reading->submitted_json != NULL) {
+        give_submitted(reading); /* old, but true when it was written */
+    } else {
+        give(reading, &(struct order_found){ .err = errand->err == ZP_NOT_FOUND ? ZP_NOT_FOUND : ZP_BUSY });
+    }
+}
+
+static void ask_table(struct reading *reading)
+{
+    (void)errand_start(reading->call, JOB_READ, &reading->order_id, sizeof(reading->order_id), look_in_table, on_table);
+}
+
+static bool is_outdated(const struct live_snapshot *snapshot)
+{
+    return snapshot->version == 0 && snapshot->tick.asked_at > 0 && snapshot->offset < snapshot->tick.next;
+}
+
+static void on_snapshot(void *arg, enum zp_err err, const struct live_snapshot *snapshot)
+{
+    struct reading *reading = arg;
+    struct call *call = reading->call;
+    if (err == ZP_OK) {
+        mailbox_tick(call->loop, &snapshot->tick);
+    }
+    if (!call_open(call)) {
+        call_release(call);
+        return;
+    }
+    if (err == ZP_OK && !is_outdated(snapshot)) {
+        give(reading, &(struct order_found){
+            .err = ZP_OK, .version = snapshot->version, .owner = snapshot->owner,
+            .json = snapshot->json, .json_len = snapshot->json_len,
+        });
+    } else {
+        if (err == ZP_OK) {
+            reading->submitted_json = arena_strndup(&call->arena, snapshot->json, snapshot->json_len);
+            reading->submitted_len = snapshot->json_len;
+            reading->submitted_owner = snapshot->owner;
+        }
+        ask_table(reading);
+    }
+    call_release(call);
+}
+
+void order_read(struct call *call, const struct zp_id *location_id, int32_t partition, const struct zp_id *order_id,
+                order_read_cb *cb)
+{
+    struct reading *reading = call->reading;
+    if (reading == NULL) {
+        reading = arena_alloc(&call->arena, sizeof(*reading));
+    }
+    if (reading == NULL) {
+        call_problem(call, ZP_NO_MEMORY, NULL);
+        return;
+    }
+    *reading = (struct reading){
+        .call = call, .location_id = *location_id, .order_id = *order_id, .partition = partition, .cb = cb
+    };
+    call->reading = reading;
+    call_hold(call);
+    live_hub_order_get(call->loop->hub, location_id, partition, order_id, on_snapshot, reading);
+}

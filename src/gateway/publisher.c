@@ -1,0 +1,219 @@
+/* publisher: owns the producer, and the one thread that polls it.
+ *
+ * Called by submit.c on any loop. Invariants: every record that the producer took is answered exactly once, also
+ * when the producer breaks and is made anew; loops share the producer under a read lock, only the poll thread
+ * replaces it, and it destroys the old one after nobody can reach it any more. */
+#include "publisher.h"
+
+#include "gateway_parts.h"
+#include "metrics.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define POLL_MS 100
+#define QUEUE_BYTES_MAX INT64_C(16777216)
+#define QUEUE_MESSAGES_MAX 20000
+#define LINGER_US 500             /* a broker's answer takes 600: a batch costs little and saves much */
+#define BROKEN_FLUSH_MS 0         /* a broken producer delivers nothing more */
+#define PROBE_ROUNDS 5            /* of POLL_MS each, between two questions */
+
+struct publisher {
+    struct bus_producer_settings settings;
+    const char *brokers;
+    pthread_rwlock_t lock;          /* guards producer: read to use it, written to replace it */
+    struct bus_producer *producer;  /* NULL at the end */
+    pthread_t poller, prober;
+    _Atomic bool stopping;
+    _Atomic bool well;              /* the last word was good: a delivery's, or the probe's */
+    _Atomic bool was_well;          /* some word was */
+};
+
+static const enum gateway_metric ack_metrics[] = {
+    [BUS_ACKED] = METRIC_PUBLISH_ACKED,
+    [BUS_NOT_PERSISTED] = METRIC_PUBLISH_NOT_PERSISTED,
+    [BUS_UNKNOWN] = METRIC_PUBLISH_UNKNOWN,
+};
+
+/* Where on_delivery finds the publisher: there is one for the process, and bus hands back only the record's opaque. */
+static _Atomic(struct publisher *) current;
+
+static void on_done(struct post *post)
+{
+    struct publication *publication = H2O_STRUCT_FROM_MEMBER(struct publication, post, post);
+    publication->done(publication);
+}
+
+static void on_delivery(void *opaque, const struct bus_delivery *delivery)
+{
+    struct publication *publication = opaque;
+    struct publisher *publisher = atomic_load(&current);
+    bool acked = delivery->ack == BUS_ACKED;
+    if (publisher != NULL) {
+        if (atomic_exchange(&publisher->well, acked) && !acked) {
+            log_warn("commands are not delivered", L_STR("why", delivery->why));
+        }
+        atomic_store(&publisher->was_well, acked || atomic_load(&publisher->was_well));
+    }
+    metric_add(&gateway_metrics[ack_metrics[delivery->ack]], 1);
+    publication->ack = delivery->ack;
+    publication->partition = delivery->partition;
+    publication->offset = delivery->offset;
+    loop_post(publication->loop, &publication->post, on_done);
+}
+
+static void replace(struct publisher *publisher)
+{
+    char why[BUS_WHY_SIZE] = "";
+    struct bus_producer *fresh = NULL;
+    enum zp_err err = bus_producer_create(&publisher->settings, &fresh, why);
+    if (err != ZP_OK) {
+        log_error("the producer cannot be made anew", L_STR("error", zp_err_name(err)), L_STR("why", why));
+        return; /* the broken one stays and refuses; the next round tries again */
+    }
+    pthread_rwlock_wrlock(&publisher->lock);
+    struct bus_producer *broken = publisher->producer;
+    publisher->producer = fresh;
+    pthread_rwlock_unlock(&publisher->lock);
+    log_warn("the producer was made anew after a fatal error");
+    metric_add(&gateway_metrics[METRIC_PRODUCERS], 1);
+    bus_producer_destroy(broken, BROKEN_FLUSH_MS); /* reports what it still held */
+}
+
+/* Asks for the topic: finds out when the brokers are back, and warms the connection up before the first command. */
+static void probe(struct publisher *publisher)
+{
+    char why[BUS_WHY_SIZE] = "";
+    int32_t partitions = 0;
+    enum zp_err err = bus_topic_partitions(publisher->brokers, TOPIC_COMMANDS, &partitions, why);
+    bool fits = err == ZP_OK && partitions == BUS_PARTITIONS;
+    if (err == ZP_OK && !fits) {
+        log_error("the topic has another number of partitions", L_INT("partitions", partitions),
+                  L_INT("wanted", BUS_PARTITIONS));
+    } else if (fits) {
+        log_info("the brokers have been reached");
+    }
+    atomic_store(&publisher->well, fits);
+    atomic_store(&publisher->was_well, fits || atomic_load(&publisher->was_well));
+}
+
+static void *run_poll(void *arg)
+{
+    struct publisher *publisher = arg;
+    while (!atomic_load(&publisher->stopping)) {
+        bus_producer_poll(publisher->producer, POLL_MS); /* only this thread replaces it */
+        if (bus_producer_broken(publisher->producer)) {
+            replace(publisher);
+        }
+    }
+    return NULL;
+}
+
+/* On a thread of its own: the question may take seconds, and deliveries must not wait for it. */
+static void *run_probe(void *arg)
+{
+    struct publisher *publisher = arg;
+    for (int round = 0; !atomic_load(&publisher->stopping); round++) {
+        if (!atomic_load(&publisher->well) && round % PROBE_ROUNDS == 0) {
+            probe(publisher);
+        }
+        (void)poll(NULL, 0, POLL_MS);
+    }
+    return NULL;
+}
+
+static enum zp_err start_threads(struct publisher *publisher)
+{
+    if (pthread_create(&publisher->poller, NULL, run_poll, publisher) != 0) {
+        return ZP_BUSY;
+    }
+    if (pthread_create(&publisher->prober, NULL, run_probe, publisher) != 0) {
+        atomic_store(&publisher->stopping, true);
+        (void)pthread_join(publisher->poller, NULL);
+        return ZP_BUSY;
+    }
+    return ZP_OK;
+}
+
+enum zp_err publisher_start(const struct gateway_settings *settings, struct publisher **ret_publisher,
+                            char why[BUS_WHY_SIZE])
+{
+    struct publisher *publisher = calloc(1, sizeof(*publisher));
+    if (publisher == NULL) {
+        (void)snprintf(why, BUS_WHY_SIZE, "no memory");
+        return ZP_BUSY;
+    }
+    publisher->brokers = settings->kafka;
+    publisher->settings = (struct bus_producer_settings){
+        .brokers = settings->kafka, .client_id = "zapora-gateway", .timeout_ms = settings->publish_timeout_ms,
+        .linger_us = LINGER_US, .queue_bytes_max = QUEUE_BYTES_MAX, .queue_messages_max = QUEUE_MESSAGES_MAX,
+        .on_delivery = on_delivery,
+    };
+    enum zp_err err = bus_producer_create(&publisher->settings, &publisher->producer, why);
+    if (err != ZP_OK) {
+        free(publisher);
+        return err;
+    }
+    metric_add(&gateway_metrics[METRIC_PRODUCERS], 1);
+    pthread_rwlock_init(&publisher->lock, NULL);
+    atomic_store(&current, publisher);
+    err = start_threads(publisher);
+    if (err != ZP_OK) {
+        (void)snprintf(why, BUS_WHY_SIZE, "cannot start a thread");
+        bus_producer_destroy(publisher->producer, 0);
+        free(publisher);
+        return err;
+    }
+    *ret_publisher = publisher;
+    return ZP_OK;
+}
+
+void publisher_stop(struct publisher *publisher, int flush_ms)
+{
+    if (publisher == NULL) {
+        return;
+    }
+    atomic_store(&publisher->stopping, true);
+    (void)pthread_join(publisher->poller, NULL);
+    (void)pthread_join(publisher->prober, NULL);
+    pthread_rwlock_wrlock(&publisher->lock);
+    struct bus_producer *producer = publisher->producer;
+    publisher->producer = NULL;
+    pthread_rwlock_unlock(&publisher->lock);
+    bus_producer_destroy(producer, flush_ms);
+    atomic_store(&current, NULL);
+}
+
+void publisher_destroy(struct publisher *publisher)
+{
+    if (publisher != NULL) {
+        pthread_rwlock_destroy(&publisher->lock);
+        free(publisher);
+    }
+}
+
+enum zp_err publisher_send(struct publisher *publisher, const struct record *record, struct publication *publication)
+{
+    pthread_rwlock_rdlock(&publisher->lock);
+    enum zp_err err =
+        publisher->producer == NULL ? ZP_BUSY : bus_produce(publisher->producer, TOPIC_COMMANDS, record, publication);
+    pthread_rwlock_unlock(&publisher->lock);
+    if (err != ZP_OK) {
+        metric_add(&gateway_metrics[METRIC_PUBLISH_REFUSED], 1);
+    }
+    return err;
+}
+
+bool publisher_well(struct publisher *publisher, char *why, size_t why_size)
+{
+    (void)snprintf(why, why_size, "the brokers do not answer, or the last command was not delivered");
+    return atomic_load(&publisher->well);
+}
+
+bool publisher_was_well(struct publisher *publisher)
+{
+    return atomic_load(&publisher->was_well);
+}

@@ -1,0 +1,36 @@
+/* settings: the gateway's settings, with their defaults and ranges. */
+#include "zapora/gateway.h"
+
+#define FIELD(name) offsetof(struct gateway_settings, name)
+
+const struct setting GATEWAY_SETTINGS[] = {
+    /* Sorted by name. */
+    { "access_log", SETTING_BOOL, "false", 0, 0, FIELD(access_log),
+      "Log every request; else only those that failed with 5xx or took longer than a second." },
+    { "connections_max", SETTING_INT, "4096", 16, 100000, FIELD(connections_max),
+      "Open connections for each event loop; more wait in the kernel's queue." },
+    { "drain_ms", SETTING_INT, "10000", 0, 300000, FIELD(drain_ms),
+      "How long requests in flight may take to finish after SIGTERM, in milliseconds." },
+    { "helper_threads", SETTING_INT, "4", 1, 64, FIELD(helper_threads),
+      "Threads for PostgreSQL and password hashing, each with one connection; at most two hash at a time, 19 MiB "
+      "each." },
+    { "id_key_file", SETTING_FILE, NULL, 0, 0, FIELD(id_key_file),
+      "Secret of 16 to 4096 bytes that names commands; the same on every gateway, and for ever." },
+    { "jwt_key_file", SETTING_FILE, NULL, 0, 0, FIELD(jwt_key_file),
+      "Secret of 32 to 4096 bytes that signs access tokens; the same on every gateway." },
+    { "kafka", SETTING_STR, "127.0.0.1:9092", 1, 1024, FIELD(kafka),
+      "Kafka's brokers, host:port, separated by commas." },
+    { "lag_limit_ms", SETTING_INT, "300000", 1000, 86400000, FIELD(lag_limit_ms),
+      "A mailbox whose oldest command waits longer takes no new ones, in milliseconds." },
+    { "listen", SETTING_STR, "127.0.0.1:8080", 3, 256, FIELD(listen), "Address of the API, host:port or [v6]:port." },
+    { "log_level", SETTING_STR, "info", 4, 5, FIELD(log_level),
+      "Least level that is logged: debug, info, warn or error." },
+    { "ops_listen", SETTING_STR, "127.0.0.1:9090", 3, 256, FIELD(ops_listen),
+      "Address of /livez, /readyz and /metrics, host:port or [v6]:port." },
+    { "postgres", SETTING_STR, "postgresql://127.0.0.1:5432/zapora", 1, 1024, FIELD(postgres), "PostgreSQL's URI." },
+    { "publish_timeout_ms", SETTING_INT, "4000", 100, 4800, FIELD(publish_timeout_ms),
+      "How long a command may take into the log, in milliseconds; a request has five seconds in all." },
+    { "redis", SETTING_STR, "redis://127.0.0.1:6379/0", 1, 1024, FIELD(redis), "Redis' URI." },
+    { "threads", SETTING_INT, "1", 1, 64, FIELD(threads), "Event loops, each on a thread of its own." },
+};
+const size_t GATEWAY_SETTING_COUNT = ZP_COUNT(GATEWAY_SETTINGS);

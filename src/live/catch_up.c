@@ -1,0 +1,183 @@
+/* catch_up: how a place finds out what it missed.
+ *
+ * Called by place. The steps are driven by state, not by replies: whoever loses a reply, the next tick tries again.
+ * Invariants: one read at a time; a reply that belongs to an earlier state is dropped by its serial; a ring is
+ * continued only after its last event was seen in the stream with the same hash, else it begins again and everybody
+ * is told. */
+#include "catch_up.h"
+
+#include "marks.h"
+#include "question.h"
+#include "stream.h"
+#include "watchers.h"
+
+#include <string.h>
+
+#define LOOK_US        1000000 /* how often the head is looked at: the channel may lose a note */
+#define LOOK_SPREAD_US 125000
+#define LOOK_SPREADS   8 /* places take turns, at most 2 s apart */
+
+void live_place_restart(struct place *place, const struct live_head *head, bool tell)
+{
+    const struct live_head copy = *head; /* the ring may hold what it points into */
+    live_ring_rebase(&place->ring, &copy);
+    place->heard_seq = copy.seq;
+    place->broken = false;
+    place->checked = true;
+    place->read_serial = 0;
+    if (tell) {
+        live_watchers_reset(place, &copy);
+    }
+}
+
+/* ---- reads ------------------------------------------------------------------------------------------------------ */
+
+static struct question *ask(struct place *place, void (*answer)(struct question *, enum zp_err))
+{
+    struct question *question = live_question_create(place->hub, answer);
+    question->location_id = place->location_id;
+    question->serial = place->read_serial = ++place->hub->serial;
+    place->read_from = place->ring.head;
+    place->read_based = place->ring.based;
+    place->read_hash = place->ring.hash_known;
+    return question;
+}
+
+/* The place that waits for this very read, or NULL. */
+static struct place *asker(const struct question *question)
+{
+    struct place *place = live_place_find(question->hub, &question->location_id);
+    if (place == NULL || place->read_serial != question->serial) {
+        return NULL;
+    }
+    place->read_serial = 0;
+    return place;
+}
+
+/* True when the head shows another history than the ring had when it was asked for. */
+static bool contradicts(const struct place *place, const struct live_head *head)
+{
+    const struct live_head *ours = &place->read_from;
+    if (!place->read_based || head->seq > ours->seq) {
+        return false;
+    }
+    return head->seq < ours->seq || (place->read_hash && !live_head_same(head, ours));
+}
+
+static void compare(struct place *place, const struct live_head *head)
+{
+    struct ring *ring = &place->ring;
+    if (!ring->based) {
+        live_place_restart(place, head, place->live);
+    } else if (place->broken || contradicts(place, head)) {
+        live_place_restart(place, head, true);
+    } else if (head->seq > ring->head.seq) {
+        place->heard_seq = head->seq > place->heard_seq ? head->seq : place->heard_seq;
+    } else if (head->seq == ring->head.seq) {
+        live_ring_know(ring, head);
+    }
+    place->checked = true;
+}
+
+static void head_read(struct question *question, enum zp_err err)
+{
+    struct place *place = asker(question);
+    if (place == NULL || err != ZP_OK) {
+        return;
+    }
+    struct live_head head;
+    size_t len;
+    const char *text = live_question_text(question, 0, &len);
+    place->check_at_us = place->hub->now_us + LOOK_US + question->serial % LOOK_SPREADS * LOOK_SPREAD_US;
+    if (text != NULL && live_head_parse(text, len, &head)) {
+        compare(place, &head);
+    } else {
+        /* Redis knows nothing, and so nothing else: whoever refills it will say so. */
+        place->heard_seq = place->ring.head.seq;
+        place->checked = true;
+    }
+    live_catch_up(place);
+}
+
+static void read_head(struct place *place)
+{
+    struct question *question = ask(place, head_read);
+    live_request_get(live_question_begin(question, 1), live_key_head(&place->location_id));
+    live_question_send(question);
+}
+
+/* Takes one event of the stream. False: the ring can't be continued from here on. */
+static bool take(struct place *place, const struct live_note *note, struct live_shared *shared, bool first)
+{
+    struct ring *ring = &place->ring;
+    const struct live_head *from = &place->read_from;
+    if (first && from->seq > 0 && place->read_hash && !live_head_same(&note->head, from)) {
+        return false; /* our last event must stand there, and be the same */
+    }
+    if (note->seq <= ring->head.seq) {
+        return true;
+    }
+    if (note->seq != ring->head.seq + 1) {
+        return false;
+    }
+    live_ring_append(ring, shared);
+    live_watchers_event(place, note);
+    return true;
+}
+
+static void events_read(struct question *question, enum zp_err err)
+{
+    struct place *place = asker(question);
+    if (place == NULL || err != ZP_OK) {
+        return;
+    }
+    const redisReply *reply = question->replies[0];
+    bool good = reply->type == REDIS_REPLY_ARRAY;
+    for (size_t i = 0; good && i < reply->elements; i++) {
+        struct live_shared *shared = live_stream_entry(reply->element[i]);
+        good = shared != NULL && take(place, &shared->frame.note, shared, i == 0);
+        live_shared_release(shared);
+    }
+    if (place->ring.head.seq == place->read_from.seq && place->heard_seq > place->ring.head.seq) {
+        place->broken = true; /* no step forward */
+        place->checked = false;
+    }
+    live_catch_up(place);
+}
+
+static void read_events(struct place *place)
+{
+    struct question *question = ask(place, events_read);
+    live_stream_ask(live_question_begin(question, 1), &place->location_id, place->ring.head.seq, HUB_EVENTS_MAX + 1);
+    live_question_send(question);
+}
+
+/* ---- steps ------------------------------------------------------------------------------------------------------ */
+
+void live_catch_up(struct place *place)
+{
+    if (place->hearing != PLACE_HEARD) {
+        return;
+    }
+    bool behind = place->broken || place->heard_seq > place->ring.head.seq;
+    if (place->checked && !behind && !place->live) {
+        place->live = true;
+        live_watchers_live(place);
+    }
+    if (place->read_serial != 0 || !live_connection_is_up(&place->hub->commands)) {
+        return;
+    }
+    if (!place->checked) {
+        read_head(place);
+    } else if (behind && !place->broken) {
+        read_events(place);
+    }
+}
+
+void live_place_look(struct place *place)
+{
+    if (place->hub->now_us >= place->check_at_us && place->read_serial == 0) {
+        place->checked = false;
+    }
+    live_catch_up(place);
+}

@@ -1,0 +1,191 @@
+/* push: the worker's connection: blocking for its caller, but never for long.
+ *
+ * Owned by the worker's announcer thread. It drives the same connection as the hub, with poll in place of an event
+ * loop.
+ * Invariants: a call ends when its replies are there or when nothing came for timeout_ms; after a failure no call
+ * waits for a connection more than PATIENCE_US, so that a dead Redis does not slow the worker down. */
+#include "push.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATIENCE_US 2000 /* for a reconnect, in one call */
+#define TURN_MS_MAX 20
+
+/* ---- a reactor of one descriptor -------------------------------------------------------------------------------- */
+
+static void *watch(void *loop, int fd, void (*on_ready)(void *arg, bool readable, bool writable), void *arg)
+{
+    struct live_push *push = loop;
+    push->watch = (struct push_watch){ .fd = fd, .on_ready = on_ready, .arg = arg };
+    return &push->watch;
+}
+
+static void want(void *handle, bool read, bool write)
+{
+    struct push_watch *watched = handle;
+    watched->read = read;
+    watched->write = write;
+}
+
+static void unwatch(void *handle)
+{
+    struct push_watch *watched = handle;
+    watched->fd = -1;
+}
+
+/* Waits for the descriptor at most that long and lets the connection act. */
+static void turn(struct live_push *push, int wait_ms)
+{
+    struct push_watch *watched = &push->watch;
+    struct pollfd polled = {
+        .fd = watched->fd,
+        .events = (short)((watched->read ? POLLIN : 0) | (watched->write ? POLLOUT : 0)),
+    };
+    if (poll(&polled, 1, wait_ms) > 0 && polled.revents != 0) {
+        const short failed = POLLERR | POLLHUP | POLLNVAL;
+        watched->on_ready(watched->arg, (polled.revents & (POLLIN | failed)) != 0,
+                          (polled.revents & (POLLOUT | failed)) != 0);
+    }
+    live_connection_tick(&push->connection, clock_mono_us());
+}
+
+/* ---- connecting ------------------------------------------------------------------------------------------------- */
+
+enum zp_err live_push_ready(struct live_push *push)
+{
+    struct connection *connection = &push->connection;
+    bool fresh = connection->why[0] == '\0';
+    int64_t until_us = clock_mono_us() + (fresh ? connection->timeout_us : PATIENCE_US);
+    turn(push, 0); /* notices an end that came while nobody looked */
+    while (!live_connection_is_up(connection) && connection->state != CONNECTION_DOWN && clock_mono_us() < until_us) {
+        turn(push, 1);
+    }
+    return live_connection_is_up(connection) ? ZP_OK : ZP_BUSY;
+}
+
+static void on_down(struct connection *connection)
+{
+    struct live_push *push = connection->owner;
+    push->push_sha[0] = '\0'; /* another server may answer next time */
+}
+
+enum zp_err live_push_create(const struct live_settings *settings, struct live_push **ret_push, char why[LIVE_WHY_SIZE])
+{
+    struct live_push *push = calloc(1, sizeof(*push));
+    if (push == NULL) {
+        (void)snprintf(why, LIVE_WHY_SIZE, "no memory");
+        return ZP_NO_MEMORY;
+    }
+    enum zp_err err = live_uri_parse(settings->uri, &push->uri, why);
+    if (err != ZP_OK) {
+        free(push);
+        return err;
+    }
+    push->settings = *settings;
+    push->settings.uri = NULL;
+    push->reactor = (struct live_reactor){ .loop = push, .watch = watch, .want = want, .unwatch = unwatch };
+    push->watch.fd = -1;
+    push->connection.uri = &push->uri;
+    push->connection.reactor = &push->reactor;
+    push->connection.timeout_us = settings->timeout_ms * 1000;
+    push->connection.owner = push;
+    push->connection.on_down = on_down;
+    live_connection_init(&push->connection, PUSH_OUT_BYTES_MAX);
+    *ret_push = push;
+    return ZP_OK;
+}
+
+void live_push_destroy(struct live_push *push)
+{
+    if (push == NULL) {
+        return;
+    }
+    live_connection_finish(&push->connection);
+    crypto_wipe(&push->uri, sizeof(push->uri));
+    free(push);
+}
+
+const char *live_push_trouble(const struct live_push *push)
+{
+    return push->connection.why;
+}
+
+int64_t live_push_connections(const struct live_push *push)
+{
+    return push->connection.connects;
+}
+
+/* ---- asking and waiting ----------------------------------------------------------------------------------------- */
+
+struct exchange {
+    struct call call; /* first */
+    struct live_push *push;
+    push_take_fn *take;
+    void *arg;
+    enum zp_err err;
+    bool ended;
+};
+
+static void on_reply(struct call *call, redisReply *taken)
+{
+    struct exchange *exchange = (struct exchange *)call;
+    REPLY_CLEANUP redisReply *reply = taken;
+    enum zp_err err = exchange->take(exchange->push, exchange->arg, call->got - 1, reply);
+    if (exchange->err == ZP_OK) {
+        exchange->err = err;
+    }
+}
+
+static void on_end(struct call *call, enum zp_err err)
+{
+    struct exchange *exchange = (struct exchange *)call;
+    exchange->ended = true;
+    exchange->err = exchange->err == ZP_OK ? err : exchange->err;
+}
+
+struct buffer *live_push_out(struct live_push *push)
+{
+    return &push->connection.out;
+}
+
+enum zp_err live_push_exchange(struct live_push *push, size_t wanted, push_take_fn *take, void *arg)
+{
+    struct exchange exchange = {
+        .call = { .wanted = wanted, .on_reply = on_reply, .on_end = on_end },
+        .push = push,
+        .take = take,
+        .arg = arg,
+    };
+    struct buffer *out = &push->connection.out;
+    if (out->err != ZP_OK) {
+        enum zp_err err = out->err;
+        buffer_reset(out);
+        return err;
+    }
+    if (wanted == 0) {
+        return ZP_OK;
+    }
+    if (!live_connection_is_up(&push->connection)) {
+        buffer_reset(out);
+        return ZP_BUSY;
+    }
+    live_connection_send(&push->connection, &exchange.call);
+    while (!exchange.ended) {
+        turn(push, TURN_MS_MAX);
+    }
+    return exchange.err;
+}
+
+enum zp_err live_push_refused(struct live_push *push, const redisReply *reply)
+{
+    const char *why = reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply of an unexpected kind";
+    if (live_reply_is_outage(reply)) {
+        live_connection_doom(&push->connection, why);
+    } else {
+        live_connection_trouble(&push->connection, why);
+    }
+    return ZP_BUSY;
+}

@@ -1,0 +1,31 @@
+/* ring: a location's recent events, without a gap. */
+#ifndef ZAPORA_LIVE_RING_H
+#define ZAPORA_LIVE_RING_H
+
+#include "shared.h"
+
+struct ring {
+    struct live_shared **slots; /* owned; each held */
+    size_t slots_max, first, count;
+    size_t bytes, bytes_max;
+    bool based;            /* it is known where the location stands */
+    bool hash_known;       /* head.hash is, too */
+    struct live_head head; /* of the newest event known here, also when no event is kept */
+};
+
+enum zp_err live_ring_init(struct ring *ring, size_t events_max, size_t bytes_max) ZP_MUST_CHECK;
+void live_ring_finish(struct ring *ring);
+/* Forgets all events and stands at that head. */
+void live_ring_rebase(struct ring *ring, const struct live_head *head);
+/* Forgets all events and stands just before that note, whose predecessor's hash is not known. */
+void live_ring_rebase_before(struct ring *ring, const struct live_note *note);
+/* Learns the whole head where the ring stands already. */
+void live_ring_know(struct ring *ring, const struct live_head *head);
+/* Adds the next event, whose seq must be the head's plus one, and holds it; the oldest make room. */
+void live_ring_append(struct ring *ring, struct live_shared *shared);
+/* True when every event after that seq, up to the head, is kept here. */
+bool live_ring_covers(const struct ring *ring, int64_t after_seq);
+/* Copies the events after a seq that is covered, at most max; they are borrowed from the ring. Returns how many. */
+size_t live_ring_after(const struct ring *ring, int64_t after_seq, struct live_note *ret_notes, size_t max);
+
+#endif

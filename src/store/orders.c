@@ -1,0 +1,88 @@
+/* orders: owns how orders are read: one, a page, a location's board, what refills a cache.
+ *
+ * Called by the gateway and by the worker's refill. Invariant: every answer is of one moment. */
+#include "trip.h"
+
+#include <string.h>
+
+#define PAGE_MAX 100
+
+static enum zp_err read_one(struct store *store, struct trip *trip, struct arena *arena, struct order *ret_order)
+{
+    enum zp_err err = trip_run(trip);
+    if (err != ZP_OK) {
+        return err;
+    }
+    const PGresult *result = trip_result(trip, 0);
+    if (PQntuples(result) == 0) {
+        return ZP_NOT_FOUND;
+    }
+    struct order order = { .version = 0 };
+    err = trip_row(store, trip_field(result, 0, 0), SHAPE_ORDER, arena, &order);
+    if (err == ZP_OK) {
+        *ret_order = order;
+    }
+    return err;
+}
+
+enum zp_err store_order_get(struct store *store, const struct zp_id *id, struct arena *arena, struct order *ret_order)
+{
+    trip_scope trip;
+    enum zp_err err = trip_begin(&trip, store);
+    if (err != ZP_OK) {
+        return err;
+    }
+    params_scope params;
+    params_init(&params);
+    params_ids(&params, id, 1);
+    trip_add(&trip, STATEMENT_ORDERS_GET, &params);
+    return read_one(store, &trip, arena, ret_order);
+}
+
+/* The index that leads to the page: a customer has few orders; a location has many, but few are open. */
+static enum statement_id page_statement(const struct order_query *query)
+{
+    if (!id_is_none(&query->owner)) {
+        return STATEMENT_ORDERS_PAGE_OWNER;
+    }
+    return order_is_open(query->status) ? STATEMENT_ORDERS_PAGE_OPEN : STATEMENT_ORDERS_PAGE_LOCATION;
+}
+
+static void page_params(struct params *params, const struct order_query *query)
+{
+    struct zp_id past_all;
+    memset(past_all.bytes, 0xff, sizeof(past_all.bytes));
+    bool is_first = query->before_placed_at == 0;
+    params_id(params, id_is_none(&query->owner) ? &query->location_id : &query->owner);
+    params_time(params, is_first ? INT64_MAX : query->before_placed_at);
+    params_id(params, is_first ? &past_all : &query->before_id);
+    params_text(params, query->status == ORDER_NONE ? NULL : ORDER_STATE_WORDS.names[query->status]);
+    params_time(params, query->updated_since == 0 ? INT64_MIN : query->updated_since);
+    if (id_is_none(&query->location_id)) {
+        params_null(params, OID_UUID);
+    } else {
+        params_id(params, &query->location_id);
+    }
+    params_i64(params, query->limit);
+}
+
+enum zp_err store_orders_page(struct store *store, const struct order_query *query, struct arena *arena,
+                              struct order **ret_orders, size_t *ret_count)
+{
+    ZP_ASSERT(query->limit >= 1 && query->limit <= PAGE_MAX);
+    ZP_ASSERT((unsigned)query->status < ORDER_STATE_COUNT);
+    if (id_is_none(&query->owner) && id_is_none(&query->location_id)) {
+        return connection_trouble(store, ZP_INVALID, "a page is of an owner, of a location, or of both");
+    }
+    trip_scope trip;
+    enum zp_err err = trip_begin(&trip, store);
+    if (err != ZP_OK) {
+        return err;
+    }
+    params_scope params;
+    params_init(&params);
+    page_params(&params, query);
+    trip_add(&trip, page_statement(query), &params);
+    err = trip_run(&trip);
+    return err != ZP_OK ? err : trip_rows(store, trip_result(&trip, 0), SHAPE_ORDER, arena, ret_orders, ret_count);
+}

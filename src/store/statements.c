@@ -1,0 +1,202 @@
+/* statements: owns the SQL of this room.
+ *
+ * Called by trip through STATEMENTS. Invariants: each statement finds its rows by a key or an index, whatever the
+ * size of the tables (connections run with plans that forbid anything else); a column list names the columns of its
+ * shape. */
+#include "statements.h"
+
+#define TOPIC "'" TOPIC_COMMANDS "'"
+
+#define ORDER_COLUMNS \
+    "order_id, location_id, owner, number, version, seq, subtotal, discount, tax, fee, tip, total, placed_at, " \
+    "promised_at, updated_at, open, status, type, currency, customer_name, customer_phone, customer_address, note, " \
+    "reasons, fingerprint, lines"
+#define EVENT_COLUMNS \
+    "location_id, seq, command_offset, at, partition, order_id, command_id, type, hash, value"
+#define OUTCOME_COLUMNS \
+    "command_id, location_id, order_id, user_id, command_offset, seq, at, partition, type, err, fingerprint, reasons"
+#define LOCATION_COLUMNS \
+    "location_id, partition, seq, last_number, open_count, open_hash, hash"
+#define MENU_COLUMNS \
+    "location_id, menu_version, settings, menu"
+#define ACCOUNT_COLUMNS \
+    "user_id, email, name, role, password_hash, locations, disabled"
+
+/* A page of orders, newest first. $1 the key, $2 $3 the last row of the page before, $4 status or NULL, $5 updated
+ * since, $6 location or NULL, $7 limit. */
+#define PAGE_ORDER "ORDER BY placed_at DESC, order_id DESC LIMIT $7"
+#define PAGE_ROWS(key) \
+    "SELECT o, o.placed_at, o.order_id FROM orders o WHERE " key " AND (o.placed_at, o.order_id) < ($2, $3) " \
+    "AND ($4 IS NULL OR o.status = $4) AND o.updated_at >= $5 AND ($6 IS NULL OR o.location_id = $6) " PAGE_ORDER
+#define PAGE_PARAMS { OID_UUID, OID_TIMESTAMPTZ, OID_UUID, OID_TEXT, OID_TIMESTAMPTZ, OID_UUID, OID_INT8 }
+
+/* Numbers, owners, offsets from and to, last commands, published and events offsets. */
+#define FENCE_PARAMS \
+    { OID_INT4_ARRAY, OID_UUID_ARRAY, OID_INT8_ARRAY, OID_INT8_ARRAY, OID_UUID_ARRAY, OID_INT8_ARRAY, OID_INT8_ARRAY }
+
+/* clang-format off */
+const struct statement STATEMENTS[STATEMENT_COUNT] = {
+    [STATEMENT_ACCOUNT_ADD] = { "account_add", { PARAM_ROWS },
+        "INSERT INTO accounts (" ACCOUNT_COLUMNS ") SELECT " ACCOUNT_COLUMNS " FROM unnest($1::accounts[]) "
+        "ON CONFLICT (lower(email)) DO NOTHING" },
+
+    [STATEMENT_ACCOUNT_BY_EMAIL] = { "account_by_email", { OID_TEXT },
+        "SELECT a FROM accounts a WHERE lower(a.email) = lower($1)" },
+
+    [STATEMENT_ACCOUNT_BY_ID] = { "account_by_id", { OID_UUID },
+        "SELECT a FROM accounts a WHERE a.user_id = $1" },
+
+    /* Ends whom the backend $1 waits for, at the far end of the queue: who waits in turn is alive and well. */
+    [STATEMENT_BLOCKERS_END] = { "blockers_end", { OID_INT4 },
+        "WITH RECURSIVE queue (pid) AS ("
+        "SELECT unnest(pg_blocking_pids($1)) UNION SELECT unnest(pg_blocking_pids(queue.pid)) FROM queue) "
+        "SELECT count(pg_terminate_backend(a.pid)) FROM queue JOIN pg_stat_activity a USING (pid) "
+        "WHERE a.usename = current_user AND a.pid <> $1 AND cardinality(pg_blocking_pids(a.pid)) = 0" },
+
+    [STATEMENT_COMMIT] = { "commit", { 0 },
+        "COMMIT" },
+
+    /* $3 rows and $4 bytes at most, but always the first row, so that a reader gets on. */
+    [STATEMENT_EVENTS_AFTER] = { "events_after", { OID_UUID, OID_INT8, OID_INT8, OID_INT8 },
+        "WITH sized AS (SELECT seq, sum(octet_length(value)) OVER (ORDER BY seq) AS bytes FROM "
+        "(SELECT seq, value FROM order_events WHERE location_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) page) "
+        "SELECT e FROM order_events e WHERE e.location_id = $1 AND e.seq > $2 AND e.seq <= greatest("
+        "(SELECT min(seq) FROM sized), (SELECT max(seq) FROM sized WHERE bytes <= $4)) ORDER BY e.seq" },
+
+    [STATEMENT_EVENTS_INSERT] = { "events_insert", { PARAM_ROWS },
+        "INSERT INTO order_events (" EVENT_COLUMNS ") SELECT " EVENT_COLUMNS " FROM unnest($1::order_events[])" },
+
+    [STATEMENT_EVENTS_NEWEST] = { "events_newest", { OID_UUID, OID_INT8 },
+        "SELECT e FROM order_events e WHERE e.location_id = $1 "
+        "AND e.seq > (SELECT l.seq FROM locations l WHERE l.location_id = $1) - $2 ORDER BY e.seq" },
+
+    [STATEMENT_FENCE] = { "fence", FENCE_PARAMS,
+        "SELECT zapora_fence(" TOPIC ", $1, $2, $3, $4, $5, $6, $7)" },
+
+    [STATEMENT_HEAD_GET] = { "head_get", { OID_UUID },
+        "SELECT l FROM locations l WHERE l.location_id = $1" },
+
+    [STATEMENT_HEADS_LIST] = { "heads_list", { OID_INT4_ARRAY },
+        "SELECT l FROM locations l WHERE l.partition = ANY ($1) ORDER BY l.location_id" },
+
+    [STATEMENT_LOCATIONS_AFTER] = { "locations_after", { OID_UUID, OID_INT8 },
+        "SELECT l, m FROM locations l LEFT JOIN menus m ON m.location_id = l.location_id "
+        "WHERE l.location_id > $1 ORDER BY l.location_id LIMIT $2" },
+
+    [STATEMENT_LOCATIONS_GET] = { "locations_get", { OID_UUID_ARRAY },
+        "SELECT l, m FROM locations l LEFT JOIN menus m ON m.location_id = l.location_id "
+        "WHERE l.location_id = ANY ($1)" },
+
+    [STATEMENT_LOCATIONS_UPSERT] = { "locations_upsert", { PARAM_ROWS },
+        "INSERT INTO locations (" LOCATION_COLUMNS ", updated_at) "
+        "SELECT " LOCATION_COLUMNS ", now() FROM unnest($1::locations[]) "
+        "ON CONFLICT (location_id) DO UPDATE SET seq = excluded.seq, last_number = excluded.last_number, "
+        "open_count = excluded.open_count, open_hash = excluded.open_hash, hash = excluded.hash, "
+        "updated_at = excluded.updated_at" },
+
+    [STATEMENT_MENUS_UPSERT] = { "menus_upsert", { PARAM_ROWS },
+        "INSERT INTO menus (" MENU_COLUMNS ", updated_at) SELECT " MENU_COLUMNS ", now() FROM unnest($1::menus[]) "
+        "ON CONFLICT (location_id) DO UPDATE SET menu_version = excluded.menu_version, "
+        "settings = excluded.settings, menu = excluded.menu, updated_at = excluded.updated_at" },
+
+    [STATEMENT_ORDERS_GET] = { "orders_get", { OID_UUID_ARRAY },
+        "SELECT o FROM orders o WHERE o.order_id = ANY ($1)" },
+
+    [STATEMENT_ORDERS_INSERT] = { "orders_insert", { PARAM_ROWS },
+        "INSERT INTO orders (" ORDER_COLUMNS ") SELECT " ORDER_COLUMNS " FROM unnest($1::orders[])" },
+
+    [STATEMENT_ORDERS_OPEN] = { "orders_open", { OID_UUID, OID_INT8 },
+        "SELECT o FROM orders o WHERE o.location_id = $1 AND o.open ORDER BY o.number, o.order_id LIMIT $2" },
+
+    /* The index of a location's orders has the open ones apart: a page of both is the best of two pages. */
+    [STATEMENT_ORDERS_PAGE_LOCATION] = { "orders_page_location", PAGE_PARAMS,
+        "SELECT o FROM ((" PAGE_ROWS("o.location_id = $1 AND o.open") ") UNION ALL "
+        "(" PAGE_ROWS("o.location_id = $1 AND NOT o.open") ")) page " PAGE_ORDER },
+
+    [STATEMENT_ORDERS_PAGE_OPEN] = { "orders_page_open", PAGE_PARAMS,
+        PAGE_ROWS("o.location_id = $1 AND o.open") },
+
+    [STATEMENT_ORDERS_PAGE_OWNER] = { "orders_page_owner", PAGE_PARAMS,
+        PAGE_ROWS("o.owner = $1") },
+
+    [STATEMENT_ORDERS_UPDATE] = { "orders_update", { PARAM_ROWS },
+        "WITH stepped AS (UPDATE orders o SET number = r.number, version = r.version, seq = r.seq, "
+        "subtotal = r.subtotal, discount = r.discount, tax = r.tax, fee = r.fee, tip = r.tip, total = r.total, "
+        "promised_at = r.promised_at, updated_at = r.updated_at, open = r.open, status = r.status, "
+        "reasons = r.reasons, lines = r.lines "
+        "FROM unnest($1::orders[]) r WHERE o.order_id = r.order_id AND o.version < r.version RETURNING 1) "
+        "SELECT zapora_expect('orders stepped', count(*), cardinality($1::orders[])) FROM stepped" },
+
+    [STATEMENT_OUTCOMES_FROM] = { "outcomes_from", { OID_INT4, OID_INT8, OID_INT8 },
+        "SELECT c, e FROM commands c LEFT JOIN order_events e ON e.location_id = c.location_id AND e.seq = c.seq "
+        "WHERE c.partition = $1 AND c.command_offset >= $2 ORDER BY c.command_offset LIMIT $3" },
+
+    [STATEMENT_OUTCOMES_GET] = { "outcomes_get", { OID_UUID_ARRAY },
+        "SELECT c FROM commands c WHERE c.command_id = ANY ($1)" },
+
+    [STATEMENT_OUTCOMES_INSERT] = { "outcomes_insert", { PARAM_ROWS },
+        "INSERT INTO commands (" OUTCOME_COLUMNS ") SELECT " OUTCOME_COLUMNS " FROM unnest($1::commands[])" },
+
+    /* Looks at the $3 oldest that may go at all, not further: log time goes up with the offset. */
+    [STATEMENT_OUTCOMES_PURGE] = { "outcomes_purge", { OID_INT4, OID_TIMESTAMPTZ, OID_INT8 },
+        "DELETE FROM commands WHERE command_id = ANY (ARRAY(SELECT oldest.command_id FROM "
+        "(SELECT c.command_id, c.at, c.written_at FROM commands c WHERE c.partition = $1 AND c.command_offset < "
+        "(SELECT p.published_offset FROM partitions p WHERE p.topic = " TOPIC " AND p.partition = $1) "
+        "AND c.err <> 'PARKED' ORDER BY c.command_offset LIMIT $3) oldest "
+        "WHERE oldest.at < $2 AND oldest.written_at < $2))" },
+
+    [STATEMENT_PARTITION_RELEASE] = { "partition_release", { OID_INT4, OID_UUID, OID_INT8, OID_INT8 },
+        "UPDATE partitions p SET takeovers = 0, trying_offset = NULL, "
+        "published_offset = greatest(p.published_offset, $3), events_offset = greatest(p.events_offset, $4) "
+        "WHERE p.topic = " TOPIC " AND p.partition = $1 AND p.owner = $2" },
+
+    [STATEMENT_PARTITION_TAKE] = { "partition_take", { OID_INT4, OID_UUID },
+        "INSERT INTO partitions AS p "
+        "(topic, partition, owner, next_offset, published_offset, events_offset, takeovers) "
+        "VALUES (" TOPIC ", $1, $2, 0, 0, 0, 1) ON CONFLICT (topic, partition) DO UPDATE "
+        "SET owner = excluded.owner, takeovers = p.takeovers + 1 RETURNING p" },
+
+    [STATEMENT_PARTITION_TRY] = { "partition_try", { OID_INT4, OID_UUID, OID_INT8 },
+        "UPDATE partitions p SET trying_offset = $3 "
+        "WHERE p.topic = " TOPIC " AND p.partition = $1 AND p.owner = $2" },
+
+    [STATEMENT_PARTITIONS_LIST] = { "partitions_list", { 0 },
+        "SELECT p FROM partitions p WHERE p.topic = " TOPIC " ORDER BY p.partition" },
+
+    /* The columns of each table in $1, by the table's place in $1. */
+    [STATEMENT_ROW_TYPES] = { "row_types", { OID_TEXT_ARRAY },
+        "SELECT u.place, t.oid, t.typarray, a.attname::text, a.atttypid "
+        "FROM unnest($1) WITH ORDINALITY u (name, place) JOIN pg_type t ON t.oid = to_regtype(u.name) "
+        "JOIN pg_attribute a ON a.attrelid = t.typrelid WHERE a.attnum > 0 AND NOT a.attisdropped "
+        "ORDER BY u.place, a.attnum" },
+
+    [STATEMENT_SCHEMA_VERSION] = { "schema_version", { 0 },
+        "SELECT coalesce(max(version), 0)::bigint FROM schema_migrations" },
+
+    /* A plan is made once and must be right for empty tables and for full ones, so it may use nothing but keys; and no
+     * transaction of ours has a reason to lie idle. */
+    [STATEMENT_SESSION] = { "session", { OID_TEXT, OID_TEXT },
+        "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false), "
+        "set_config('idle_in_transaction_session_timeout', '10000', false), "
+        "set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false), "
+        "set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false), "
+        "set_config('jit', 'off', false)" },
+
+    /* Everything up to COMMIT sees the database as it is at one moment. */
+    [STATEMENT_SNAPSHOT] = { "snapshot", { 0 },
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" },
+
+    /* The server gives up before the client does, so that no take happens behind the back of who sent it. */
+    [STATEMENT_TAKE_LIMITS] = { "take_limits", { 0 },
+        "SELECT set_config('lock_timeout', '3500', true), set_config('statement_timeout', '0', true)" },
+};
+/* clang-format on */
+
+size_t statement_param_count(const struct statement *statement)
+{
+    size_t count = 0;
+    while (count < PARAMS_MAX && statement->params[count] != 0) {
+        count++;
+    }
+    return count;
+}

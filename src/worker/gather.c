@@ -1,0 +1,104 @@
+/* Owns the way from the consumer into a turn. Called by the main thread.
+ * Invariant: a partition's records enter a turn densely, from its gathered_offset on; whatever else comes is dropped
+ * and asked for again. */
+#include "metrics.h"
+#include "worker_state.h"
+
+#define GAPS_MAX 3 /* the same gap again after seeking back: the log skips records */
+
+/* A record is missing before this one: it will come again from where we are. */
+static void seek_back(struct worker *worker, struct partition *partition, int32_t number, int64_t came)
+{
+    metric_add(&worker_metrics[WM_GAPS], 1);
+    partition->gaps++;
+    if (partition->gaps > GAPS_MAX) {
+        log_error("partition stopped: its mailbox skips offsets", L_INT("partition", number),
+                  L_INT("expected", partition->gathered_offset), L_INT("came", came));
+        partition->state = PARTITION_STOPPED;
+        (void)!bus_consumer_pause(worker->consumer, number); /* what still comes is dropped */
+        worker->marks[number].owned = false;
+        metric_add(&worker_metrics[WM_STOPPED], 1);
+        metric_add(&worker_metrics[WM_OWNED], -1);
+        return;
+    }
+    if (bus_consumer_start(worker->consumer, number, partition->gathered_offset) != ZP_OK) {
+        worker_retake(worker, number, 500);
+    }
+}
+
+static const char *park_why(const struct partition *partition, int64_t offset)
+{
+    return offset == partition->park_offset ? "it failed by itself again and again, alone and with fresh caches" : NULL;
+}
+
+/* A partition under suspicion goes one record at a time, named before it is touched, and nothing else beside it. */
+static bool name_suspect(struct worker *worker, struct partition *partition, const struct record *record)
+{
+    if (!partition->solo || record->offset == partition->park_offset) {
+        return true;
+    }
+    enum zp_err err = store_partition_try(worker->store, record->partition, &partition->owner, record->offset);
+    if (err != ZP_OK) {
+        worker_retake(worker, record->partition, 500);
+    }
+    return err == ZP_OK;
+}
+
+/* Takes a record that may be next. Gives false when the turn is full and the record has to wait. */
+static bool take(struct worker *worker, struct turn *turn, struct record *record)
+{
+    struct partition *partition = &worker->partitions[record->partition];
+    if (partition->state != PARTITION_OWNED || record->offset < partition->gathered_offset) {
+        return true;
+    }
+    if (record->offset > partition->gathered_offset) {
+        seek_back(worker, partition, record->partition, record->offset);
+        return true;
+    }
+    if (partition->solo && turn->count > 0) {
+        return false;
+    }
+    if (!name_suspect(worker, partition, record)) {
+        return true;
+    }
+    enum zp_err err = turn_add_record(turn, record, park_why(partition, record->offset));
+    if (err != ZP_OK) {
+        ZP_ASSERT(turn->count > 0); /* an empty turn holds any one record */
+        return false;
+    }
+    partition->gathered_offset++;
+    partition->gaps = 0;
+    return true;
+}
+
+static bool is_full(const struct worker *worker, const struct turn *turn)
+{
+    if (turn->count >= worker->records_limit || turn->arena.used_bytes >= (size_t)worker->settings->batch_bytes_max) {
+        return true;
+    }
+    return turn->count > 0 && worker->partitions[turn->entries[turn->count - 1].outcome.partition].solo;
+}
+
+void gather(struct worker *worker, struct turn *turn, int wait_ms)
+{
+    worker->turn = turn;
+    for (;;) {
+        struct record *record = worker->carried;
+        worker->carried = NULL;
+        if (record == NULL) {
+            record = bus_consume(worker->consumer, turn->count == 0 ? wait_ms : 0);
+        }
+        if (record == NULL) {
+            break;
+        }
+        if (!take(worker, turn, record)) {
+            worker->carried = record;
+            break;
+        }
+        bus_record_release(record);
+        if (is_full(worker, turn)) {
+            break;
+        }
+    }
+    worker->turn = NULL;
+}

@@ -1,0 +1,218 @@
+/* Owns the way from the database to a cache that lost something. Called by the announcer's thread.
+ * Invariant: nothing is shown that the log does not have: a snapshot whose newest event is not yet acknowledged
+ * waits. */
+#include "refill.h"
+
+#include "metrics.h"
+#include "tell.h"
+
+#include <string.h>
+
+#define REFILL_BYTES_MAX (64u << 20)
+#define REFILL_OPEN_MAX 5000
+#define REFILL_RETRY_US 250000
+
+void refiller_init(struct refiller *refiller, struct live_push *push, struct store *store, struct marks *marks)
+{
+    *refiller = (struct refiller){ .push = push, .store = store, .marks = marks };
+    arena_init(&refiller->arena, REFILL_BYTES_MAX);
+    buffer_init(&refiller->scratch, TURN_JSON_BYTES_MAX);
+}
+
+void refiller_finish(struct refiller *refiller)
+{
+    arena_finish(&refiller->arena);
+    buffer_finish(&refiller->scratch);
+}
+
+void refiller_wish(struct refiller *refiller, int32_t partition, const struct zp_id *location_id)
+{
+    for (size_t i = 0; i < refiller->wish_count; i++) {
+        if (id_equal(&refiller->wishes[i].location_id, location_id)) {
+            return;
+        }
+    }
+    if (refiller->wish_count == REFILL_QUEUE_MAX) {
+        refiller->compare_wanted[partition] = true;
+        return;
+    }
+    refiller->wishes[refiller->wish_count++] = (struct refill_wish){ *location_id, partition };
+}
+
+void refiller_doubt_all(struct refiller *refiller)
+{
+    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+        if (refiller->marks[p].owned) {
+            refiller->compare_wanted[p] = true;
+        }
+    }
+}
+
+static int32_t next_compare(const struct refiller *refiller)
+{
+    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+        if (refiller->compare_wanted[p]) {
+            return p;
+        }
+    }
+    return -1;
+}
+
+bool refiller_has_work(const struct refiller *refiller)
+{
+    return refiller->wish_count > 0 || next_compare(refiller) >= 0;
+}
+
+static bool heads_equal(const struct store_head *ours, const struct live_head *theirs)
+{
+    return ours->seq == theirs->seq && memcmp(ours->hash, theirs->hash, HASH_SIZE) == 0;
+}
+
+/* Compares the heads of one partition with Redis and wishes for what differs. */
+static enum zp_err compare(struct refiller *refiller, int32_t partition)
+{
+    struct store_head *heads = NULL;
+    size_t count = 0;
+    enum zp_err err = store_heads(refiller->store, &partition, 1, &refiller->arena, &heads, &count);
+    if (err != ZP_OK || count == 0) {
+        return err;
+    }
+    struct zp_id *ids = arena_array(&refiller->arena, count, sizeof *ids);
+    struct live_head *theirs = arena_array(&refiller->arena, count, sizeof *theirs);
+    bool *known = arena_array(&refiller->arena, count, sizeof *known);
+    if (ids == NULL || theirs == NULL || known == NULL) {
+        return ZP_NO_MEMORY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = heads[i].location_id;
+    }
+    err = live_push_heads(refiller->push, ids, count, theirs, known);
+    for (size_t i = 0; err == ZP_OK && i < count; i++) {
+        if (!known[i] || !heads_equal(&heads[i], &theirs[i])) {
+            refiller_wish(refiller, partition, &ids[i]);
+        }
+    }
+    return err;
+}
+
+static enum zp_err notes_from_journal(struct refiller *refiller, const struct store_refill *found,
+                                      struct live_note **ret_notes)
+{
+    struct live_note *notes = arena_array(&refiller->arena, found->event_count, sizeof *notes);
+    for (size_t i = 0; i < found->event_count; i++) {
+        const struct batch_event *row = &found->events[i];
+        struct event *event = arena_alloc(&refiller->arena, sizeof *event);
+        const char *why = NULL;
+        if (notes == NULL || event == NULL) {
+            return ZP_NO_MEMORY;
+        }
+        enum zp_err err = message_event_decode(row->value, row->value_len, &refiller->arena, event, &why);
+        struct live_head head = { .seq = row->seq, .at = row->at };
+        memcpy(head.hash, row->hash, HASH_SIZE);
+        if (i + 1 == found->event_count) { /* the board is known as it is after the newest only */
+            head.board_hash = found->board.head.open_hash;
+            head.open_count = found->board.head.open_count;
+        }
+        if (err == ZP_OK) {
+            err = tell_note(event, &head, &refiller->scratch, &refiller->arena, &notes[i]);
+        }
+        if (err != ZP_OK) {
+            return err;
+        }
+    }
+    *ret_notes = notes;
+    return ZP_OK;
+}
+
+/* True when the log has everything that the snapshot shows. */
+static bool is_published(const struct refiller *refiller, int32_t partition, const struct store_refill *found)
+{
+    return found->event_count == 0 ||
+           found->events[found->event_count - 1].command_offset < refiller->marks[partition].published_offset;
+}
+
+/* Reads the head, then one snapshot of the database, and replaces only if the head is unchanged. ZP_CATCHING_UP:
+ * later. */
+static enum zp_err refill(struct refiller *refiller, const struct refill_wish *wish)
+{
+    struct live_head seen = { 0 };
+    bool seen_known = false;
+    enum zp_err err = live_push_heads(refiller->push, &wish->location_id, 1, &seen, &seen_known);
+    if (err != ZP_OK) {
+        return err;
+    }
+    struct store_refill found = { 0 };
+    err = store_refill_get(refiller->store, &wish->location_id, REFILL_OPEN_MAX, LIVE_EVENTS_KEPT, &refiller->arena,
+                           &found);
+    if (err != ZP_OK) {
+        return err == ZP_NOT_FOUND ? ZP_OK : err;
+    }
+    if (seen_known && heads_equal(&found.board.head, &seen)) {
+        return ZP_OK;
+    }
+    if (!is_published(refiller, wish->partition, &found)) {
+        return ZP_CATCHING_UP;
+    }
+    struct live_note *notes = NULL;
+    err = notes_from_journal(refiller, &found, &notes);
+    if (err != ZP_OK) {
+        return err;
+    }
+    struct live_refill refill = {
+        .location_id = wish->location_id,
+        .head = { .seq = found.board.head.seq, .board_hash = found.board.head.open_hash,
+                  .open_count = found.board.head.open_count, .at = found.board.head.updated_at },
+        .events = notes, .event_count = found.event_count,
+        .orders = found.board.orders, .order_count = found.board.order_count,
+    };
+    memcpy(refill.head.hash, found.board.head.hash, HASH_SIZE);
+    bool replaced = false;
+    err = live_push_refill(refiller->push, &refill, seen_known, &seen, &replaced);
+    if (err != ZP_OK) {
+        return err;
+    }
+    metric_add(&worker_metrics[WM_REFILLS], replaced);
+    return replaced ? ZP_OK : ZP_CATCHING_UP;
+}
+
+static void heed_connection(struct refiller *refiller)
+{
+    int64_t connections = live_push_connections(refiller->push);
+    if (connections != refiller->connections_seen) {
+        refiller->connections_seen = connections;
+        refiller_doubt_all(refiller);
+    }
+}
+
+void refiller_step(struct refiller *refiller)
+{
+    int64_t now = clock_mono_us();
+    if (now < refiller->retry_at_us) {
+        return;
+    }
+    heed_connection(refiller);
+    int32_t partition = next_compare(refiller);
+    enum zp_err err = ZP_OK;
+    if (partition >= 0 && refiller->wish_count <= REFILL_QUEUE_MAX / 2) { /* room for what differs */
+        refiller->compare_wanted[partition] = false; /* a doubt that comes meanwhile counts again */
+        err = compare(refiller, partition);
+        if (err != ZP_OK) {
+            refiller->compare_wanted[partition] = true;
+        }
+    } else if (refiller->wish_count > 0) {
+        struct refill_wish wish = refiller->wishes[0];
+        if (refiller->marks[wish.partition].owned) {
+            err = refill(refiller, &wish);
+        }
+        memmove(refiller->wishes, refiller->wishes + 1, --refiller->wish_count * sizeof wish);
+        if (err != ZP_OK) { /* again, behind the others, which are tried before all of them rest */
+            refiller_wish(refiller, wish.partition, &wish.location_id);
+        }
+    }
+    refiller->failures = err == ZP_OK ? 0 : refiller->failures + 1;
+    if (refiller->failures > refiller->wish_count) { /* nothing that waits can be done now */
+        refiller->failures = 0;
+        refiller->retry_at_us = now + (err == ZP_CATCHING_UP ? 1000 : REFILL_RETRY_US);
+    }
+    arena_reset(&refiller->arena);
+}

@@ -1,0 +1,38 @@
+/* Refilling: bringing a location's cache in Redis to what the database and the log have. */
+#ifndef ZAPORA_WORKER_REFILL_H
+#define ZAPORA_WORKER_REFILL_H
+
+#include "partition.h"
+#include "zapora/live.h"
+#include "zapora/store.h"
+
+#define REFILL_QUEUE_MAX 1024 /* locations waiting; more, and their partitions are compared again later */
+
+struct refill_wish { struct zp_id location_id; int32_t partition; };
+
+/* What waits to be compared and refilled; used by the announcer's thread only, but for compare_wanted. */
+struct refiller {
+    struct live_push *push;   /* borrowed */
+    struct store *store;      /* borrowed */
+    struct marks *marks;      /* borrowed, BUS_PARTITIONS */
+    _Atomic bool compare_wanted[BUS_PARTITIONS];
+    struct refill_wish wishes[REFILL_QUEUE_MAX];
+    size_t wish_count;
+    int64_t connections_seen; /* of the push connection: a new one means that all heads are doubtful */
+    size_t failures;          /* in a row */
+    int64_t retry_at_us;      /* when everything failed */
+    struct arena arena;
+    struct buffer scratch;
+};
+
+void refiller_init(struct refiller *refiller, struct live_push *push, struct store *store, struct marks *marks);
+void refiller_finish(struct refiller *refiller);
+/* Wishes for one location's refill. */
+void refiller_wish(struct refiller *refiller, int32_t partition, const struct zp_id *location_id);
+/* Wishes that all heads of what is owned be compared: Redis may have lost or kept anything. */
+void refiller_doubt_all(struct refiller *refiller);
+bool refiller_has_work(const struct refiller *refiller);
+/* Does a bounded piece of what waits: compares one partition or refills one location. */
+void refiller_step(struct refiller *refiller);
+
+#endif

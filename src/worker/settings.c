@@ -1,0 +1,32 @@
+/* Owns the worker's table of settings. */
+#include "zapora/worker.h"
+
+#define ROW(field) .name = #field, .offset = offsetof(struct worker_settings, field)
+
+const struct setting WORKER_SETTINGS[] = {
+    /* sorted by name */
+    { ROW(batch_bytes_max), .kind = SETTING_INT, .fallback = "8388608", .min = 65536, .max = 33554432,
+      .help = "Bytes of decoded commands in one transaction." },
+    { ROW(batch_records_max), .kind = SETTING_INT, .fallback = "512", .min = 1, .max = 5000,
+      .help = "Commands in one transaction." },
+    { ROW(closed_order_ttl_s), .kind = SETTING_INT, .fallback = "3600", .min = 60, .max = 604800,
+      .help = "Seconds that the snapshot of a closed order stays in Redis." },
+    { ROW(kafka), .kind = SETTING_STR, .fallback = "127.0.0.1:9092", .min = 1, .max = 2000,
+      .help = "Kafka brokers, host:port[,host:port…]." },
+    { ROW(locations_max), .kind = SETTING_INT, .fallback = "4096", .min = 16, .max = 1000000,
+      .help = "Locations whose state and menu are kept in memory." },
+    { ROW(log_level), .kind = SETTING_STR, .fallback = "info", .min = 4, .max = 5,
+      .help = "Least level logged: debug, info, warn or error." },
+    { ROW(ops_listen), .kind = SETTING_STR, .fallback = "127.0.0.1:9101", .min = 1, .max = 200,
+      .help = "host:port of /livez, /readyz and /metrics." },
+    { ROW(postgres), .kind = SETTING_STR, .fallback = NULL, .min = 1, .max = 2000,
+      .help = "PostgreSQL, as a postgresql:// URI." },
+    { ROW(receipt_ttl_s), .kind = SETTING_INT, .fallback = "3600", .min = 60, .max = 604800,
+      .help = "Seconds that a command's receipt stays in Redis." },
+    { ROW(redis), .kind = SETTING_STR, .fallback = "redis://127.0.0.1:6379/0", .min = 1, .max = 2000,
+      .help = "Redis, as redis://[[user]:password@]host:port/db." },
+    { ROW(worker_id), .kind = SETTING_STR, .fallback = "worker-1", .min = 1, .max = 200,
+      .help = "A stable name, unique among the workers: static membership of the group." },
+};
+
+const size_t WORKER_SETTING_COUNT = ZP_COUNT(WORKER_SETTINGS);

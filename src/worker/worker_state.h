@@ -1,0 +1,65 @@
+/* The worker as a whole: what its main thread owns. Private to this room. */
+#ifndef ZAPORA_WORKER_STATE_H
+#define ZAPORA_WORKER_STATE_H
+
+#include "actors.h"
+#include "announce.h"
+#include "partition.h"
+#include "turn.h"
+#include "zapora/worker.h"
+
+struct worker {
+    const struct worker_settings *settings;
+    struct bus_consumer *consumer;
+    struct store *store;
+    struct announcer *announcer;
+    struct actors actors;
+    struct partition partitions[BUS_PARTITIONS];
+    struct marks marks[BUS_PARTITIONS];
+    struct turn *turn;            /* being gathered, or NULL */
+    struct record *carried;       /* taken from the consumer, did not fit into the last turn */
+    size_t records_limit;         /* of a turn: halved by a failure of its own, doubled by each success */
+    bool congested;               /* the announcer has no turn free: consumption is paused */
+    int64_t hinted_at_us, purged_at_us, complained_us;
+    int32_t purge_next;
+    _Atomic int64_t progress_us;  /* when the main loop last came round: /livez */
+    _Atomic bool database_ok, consumer_ok;
+};
+
+/* Back to a takeover from step 1, after a pause: the partition's caches are doubtful. */
+void worker_retake(struct worker *worker, int32_t partition, int64_t delay_ms);
+
+/* Gathers a dense turn, waiting up to wait_ms for its first record. */
+void gather(struct worker *worker, struct turn *turn, int wait_ms);
+
+/* Applies a gathered turn: loads, judges, commits, hands over, or works out what its failure means. Takes the turn. */
+void settle(struct worker *worker, struct turn *turn);
+
+/* Takes over every partition whose time has come: own, fold, check, republish, compare. Bounded: a failed step puts the
+ * partition back with a longer pause. */
+void takeover_due(struct worker *worker);
+
+/* Takes a partition out of the round, to be tried again after a longer pause; why NULL: an earlier one said it. */
+struct takeover;
+void takeover_put_off(struct worker *worker, struct takeover *takeover, const char *step, const char *why);
+/* Stops a partition for good: this is not the log we knew. */
+void takeover_stop(struct worker *worker, struct takeover *takeover, const char *why);
+
+/* Folds the facts of the events topic into the database for partitions in `which`, from their events_offset up to
+ * `ends`. Partitions that failed are taken out of `which`. */
+struct takeover {
+    int32_t partition;
+    struct store_partition row; /* as it was when it became ours */
+    int64_t events_end;
+    bool is_ours;               /* step 1 is done */
+    bool has_failed;            /* out of this round */
+};
+void fold(struct worker *worker, struct takeover *takeovers, size_t count);
+
+/* The ticker: a thread that writes tick:<partition> every 250 ms for what is owned. */
+struct ticker;
+enum zp_err ticker_start(const struct worker_settings *settings, struct marks *marks, struct ticker **ret_ticker,
+                         char why[BUS_WHY_SIZE]) ZP_MUST_CHECK;
+void ticker_stop(struct ticker *ticker);
+
+#endif

@@ -1,0 +1,350 @@
+/* The load generator of the bench. Modes:
+ * closed  each of N clients places an order, waits for the answer, places the next
+ * open    orders are due at a fixed rate, whether or not earlier ones were answered; latency counts from when one
+ * was due;
+ * every K-th order is followed by GET /orders/{id}?wait= on another connection: from due to visible
+ * read    each of N clients gets the same path again and again; {id} in it walks through the ids of a file Reads the
+ * locations' bodies from a file: one request body a line. Prints one JSON object.
+ *
+ * usage: load MODE PORT TOKEN_FILE BODIES|PATH SECONDS CLIENTS|RATE [SAMPLE_EVERY] [IDS_FILE] */
+#include "client.h"
+#include "histogram.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BODIES_MAX 100000
+#define OPEN_CLIENTS 400
+#define WAIT_CLIENTS 200
+#define BACKLOG_MAX 200000
+
+enum mode { MODE_CLOSED, MODE_OPEN, MODE_READ };
+
+struct load {
+    enum mode mode;
+    int port, epoll_fd;
+    char token[4096];
+    char *bodies[BODIES_MAX];
+    size_t body_count;
+    const char *path;
+    int64_t start_us, end_us;
+    double rate;
+    long sample_every;
+    long sent, answered, failed;
+    long statuses[600];
+    struct client *clients, *free_clients, *free_waiters;
+    size_t client_count;
+    int64_t due[BACKLOG_MAX]; /* orders that were due while no connection was free */
+    size_t due_first, due_count;
+    struct histogram answer, visible;
+};
+
+static int64_t now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static _Noreturn void die(const char *what)
+{
+    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------ */
+
+static void fill_order(struct load *load, struct client *client)
+{
+    const char *body = load->bodies[(size_t)load->sent % load->body_count];
+    int len = snprintf(
+        client->out, CLIENT_OUT_MAX,
+        "POST /orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"
+        "Idempotency-Key: b-%d-%lld-%ld\r\nContent-Length: %zu\r\n\r\n%s",
+        load->token, (int)getpid(), (long long)load->start_us, load->sent, strlen(body), body);
+    if (len >= CLIENT_OUT_MAX) {
+        die("a request is too large");
+    }
+    client->out_len = (size_t)len;
+    client->is_wait = false;
+}
+
+static void fill_get(struct load *load, struct client *client, const char *path, const char *id)
+{
+    const char *at = strstr(path, "{id}");
+    int len = at == NULL ? snprintf(client->out, CLIENT_OUT_MAX,
+                                    "GET %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", path,
+                                    load->token)
+                         : snprintf(client->out, CLIENT_OUT_MAX,
+                                    "GET %.*s%s%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n",
+                                    (int)(at - path), path, id, at + 4, load->token);
+    client->out_len = (size_t)len;
+}
+
+static void watch(struct load *load, struct client *client)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.ptr = client };
+    if (!client_connect(client, load->port) || epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, client->fd, &event) != 0) {
+        die("cannot connect");
+    }
+}
+
+static void send_now(struct load *load, struct client *client, int64_t since_us)
+{
+    client->since_us = since_us;
+    if (!client->is_wait) {
+        load->sent++;
+    }
+    if (!client_send(client)) {
+        load->failed++;
+        client_close(client);
+        watch(load, client);
+    }
+}
+
+static void place(struct load *load, struct client *client, int64_t since_us)
+{
+    fill_order(load, client);
+    send_now(load, client, since_us);
+}
+
+static void read_again(struct load *load, struct client *client)
+{
+    fill_get(load, client, load->path,
+             load->body_count == 0 ? "" : load->bodies[(size_t)load->sent % load->body_count]);
+    send_now(load, client, now_us());
+}
+
+/* ---- answers --------------------------------------------------------------------------------------------- */
+
+static void give_back(struct load *load, struct client *client)
+{
+    struct client **list = client->is_wait ? &load->free_waiters : &load->free_clients;
+    client->next_free = *list;
+    *list = client;
+}
+
+/* Follows a sampled order until it is visible. */
+static void follow(struct load *load, const struct client *client, const struct answer *answer)
+{
+    struct client *waiter = load->free_waiters;
+    const char *id = memmem(answer->body, answer->body_len, "\"id\":\"", 6);
+    if (waiter == NULL || id == NULL || answer->status != 202) {
+        return;
+    }
+    char text[37];
+    memcpy(text, id + 6, 36);
+    text[36] = '\0';
+    load->free_waiters = waiter->next_free;
+    fill_get(load, waiter, "/orders/{id}?wait=10", text);
+    send_now(load, waiter, client->since_us);
+}
+
+static void go_on(struct load *load, struct client *client, int64_t now)
+{
+    if (load->mode == MODE_OPEN) {
+        if (load->due_count > 0) {
+            int64_t since = load->due[load->due_first];
+            load->due_first = (load->due_first + 1) % BACKLOG_MAX;
+            load->due_count--;
+            place(load, client, since);
+        } else {
+            give_back(load, client);
+        }
+    } else if (now < load->end_us) {
+        load->mode == MODE_READ ? read_again(load, client) : place(load, client, now);
+    }
+}
+
+static void take_answer(struct load *load, struct client *client, const struct answer *answer)
+{
+    int64_t now = now_us();
+    load->statuses[answer->status >= 100 && answer->status < 600 ? answer->status : 0]++;
+    if (client->is_wait) {
+        if (answer->status == 200 && memmem(answer->body, answer->body_len, "\"status\":\"submitted\"", 20) == NULL) {
+            histogram_add(&load->visible, now - client->since_us);
+        } else {
+            load->failed++;
+        }
+        give_back(load, client);
+        return;
+    }
+    load->answered++;
+    histogram_add(&load->answer, now - client->since_us);
+    if (load->mode == MODE_OPEN && load->answered % load->sample_every == 0) {
+        follow(load, client, answer);
+    }
+    go_on(load, client, now);
+}
+
+static void serve(struct load *load, struct client *client)
+{
+    struct answer answer;
+    int state = client_read(client, &answer);
+    if (state > 0) {
+        take_answer(load, client, &answer);
+    } else if (state < 0) {
+        load->failed++;
+        client_close(client);
+        watch(load, client);
+        go_on(load, client, now_us());
+    }
+}
+
+/* ---- the clock ----------------------------------------------------------------------------------------------- */
+
+/* Places every order that is due; gives the time until the next one in nanoseconds. */
+static int64_t place_due(struct load *load, long *due_count)
+{
+    int64_t now = now_us();
+    for (;;) {
+        int64_t due = load->start_us + (int64_t)((double)*due_count * 1e6 / load->rate);
+        if (due >= load->end_us) {
+            return 10000000;
+        }
+        if (due > now) {
+            return (due - now) * 1000;
+        }
+        (*due_count)++;
+        struct client *client = load->free_clients;
+        if (client != NULL) {
+            load->free_clients = client->next_free;
+            place(load, client, due);
+        } else if (load->due_count < BACKLOG_MAX) {
+            load->due[(load->due_first + load->due_count++) % BACKLOG_MAX] = due;
+        } else {
+            load->failed++;
+        }
+    }
+}
+
+static void run(struct load *load, int64_t seconds)
+{
+    struct epoll_event events[256];
+    long due_count = 0;
+    load->start_us = now_us();
+    load->end_us = load->start_us + seconds * 1000000;
+    for (size_t i = 0; i < load->client_count && load->mode != MODE_OPEN; i++) {
+        load->mode == MODE_READ ? read_again(load, &load->clients[i]) : place(load, &load->clients[i], now_us());
+    }
+    while (now_us() < load->end_us + (load->mode == MODE_OPEN ? 2000000 : 0)) {
+        int64_t wait_ns = load->mode == MODE_OPEN ? place_due(load, &due_count) : 10000000;
+        struct timespec wait = { .tv_nsec = (long)(wait_ns < 10000000 ? wait_ns : 10000000) };
+        int count = epoll_pwait2(load->epoll_fd, events, 256, &wait, NULL);
+        for (int i = 0; i < count; i++) {
+            serve(load, events[i].data.ptr);
+        }
+    }
+}
+
+/* ---- set-up and report ------------------------------------------------------------------------------------------ */
+
+static void read_lines(const char *path, char **lines, size_t *ret_count)
+{
+    FILE *file = fopen(path, "r");
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t len;
+    if (file == NULL) {
+        die(path);
+    }
+    while (*ret_count < BODIES_MAX && (len = getline(&line, &size, file)) > 0) {
+        line[strcspn(line, "\r\n")] = '\0';
+        lines[(*ret_count)++] = strdup(line);
+    }
+    free(line);
+    fclose(file);
+}
+
+static void make_clients(struct load *load, size_t count, size_t waiters)
+{
+    load->client_count = count;
+    load->clients = calloc(count + waiters, sizeof *load->clients);
+    if (load->clients == NULL) {
+        die("clients");
+    }
+    for (size_t i = 0; i < count + waiters; i++) {
+        struct client *client = &load->clients[i];
+        client->is_wait = i >= count;
+        watch(load, client);
+        give_back(load, client);
+    }
+}
+
+static void report(const struct load *load, double seconds, const char *mode)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    double cpu_us = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
+                    (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+    printf(
+        "{\"mode\":\"%s\",\"seconds\":%.2f,\"sent\":%ld,\"answered\":%ld,\"failed\":%ld,"
+        "\"per_second\":%.1f,\"own_cpu_us_each\":%.2f,",
+        mode, seconds, load->sent, load->answered, load->failed, (double)load->answered / seconds,
+        load->answered == 0 ? 0 : cpu_us / (double)load->answered);
+    printf("\"statuses\":{");
+    const char *comma = "";
+    for (int i = 0; i < 600; i++) {
+        if (load->statuses[i] > 0) {
+            printf("%s\"%d\":%ld", comma, i, load->statuses[i]);
+            comma = ",";
+        }
+    }
+    printf("},\"answer\":");
+    histogram_print(&load->answer, stdout);
+    printf(",\"visible\":");
+    histogram_print(&load->visible, stdout);
+    printf("}\n");
+}
+
+static void read_token(struct load *load, const char *path)
+{
+    FILE *file = fopen(path, "r");
+    if (file == NULL || fgets(load->token, sizeof load->token, file) == NULL) {
+        die(path);
+    }
+    fclose(file);
+    load->token[strcspn(load->token, "\r\n")] = '\0';
+}
+
+static const struct { const char *name; enum mode mode; } modes[] = {
+    { "closed", MODE_CLOSED }, { "open", MODE_OPEN }, { "read", MODE_READ },
+};
+
+int main(int argc, char **argv)
+{
+    static struct load load;
+    size_t mode = 0;
+    while (mode < 3 && (argc < 7 || strcmp(argv[1], modes[mode].name) != 0)) {
+        mode++;
+    }
+    if (mode == 3) {
+        fprintf(
+            stderr,
+            "usage: load closed|open|read PORT TOKEN_FILE BODIES|PATH SECONDS CLIENTS|RATE [SAMPLE_EVERY|IDS_FILE]\n");
+        return 2;
+    }
+    load.mode = modes[mode].mode;
+    load.port = (int)strtol(argv[2], NULL, 10);
+    load.path = argv[4];
+    load.rate = strtod(argv[6], NULL);
+    load.sample_every = load.mode == MODE_OPEN && argc > 7 ? strtol(argv[7], NULL, 10) : 1;
+    load.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    read_token(&load, argv[3]);
+    if (load.mode != MODE_READ) {
+        read_lines(argv[4], load.bodies, &load.body_count);
+    } else if (argc > 7) {
+        read_lines(argv[7], load.bodies, &load.body_count);
+    }
+    bool is_open = load.mode == MODE_OPEN;
+    make_clients(&load, is_open ? OPEN_CLIENTS : (size_t)load.rate, is_open ? WAIT_CLIENTS : 0);
+    int64_t seconds = strtol(argv[5], NULL, 10);
+    run(&load, seconds);
+    report(&load, (double)seconds, argv[1]);
+    return load.answered == 0;
+}

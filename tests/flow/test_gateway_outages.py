@@ -1,0 +1,155 @@
+"""What the gateway still does while Kafka, PostgreSQL or Redis are away, and how it leaves."""
+import signal
+import threading
+import time
+import uuid
+
+from harness import eventually
+
+
+def verdict(stack, check):
+    """The line of a check in /readyz?verbose: True, False; and whether the gateway is ready all the same."""
+    answer = stack.ops("gateway-1").get("/readyz?verbose")
+    lines = answer.body.decode().splitlines()
+    return any(line.startswith(f"[+]{check} ") for line in lines), answer.status == 200
+
+
+def only_event(stream):
+    return next(event for event in stream if event["event"] != "heartbeat")
+
+
+def test_without_redis_orders_go_on_and_reads_fall_back(whole_stack):
+    stack = whole_stack
+    kitchen = stack.new_api("kitchen")
+    key, basket = str(uuid.uuid4()), stack.basket()
+    known = stack.place(wait_s=10).expect(201).json
+    with kitchen.events(f"/locations/{stack.location}/events", timeout_s=60) as stream:
+        next(stream)
+        stack.kill("redis")
+        eventually(lambda: verdict(stack, "redis") == (False, True), what="redis is shown as degraded, the gateway is ready")
+        placed = stack.place(basket, key=key).expect(202).json
+        assert stack.place(basket, key=key).expect(202).json["id"] == placed["id"]
+        waited = stack.place(wait_s=15).expect(201).json
+        assert waited["status"] == "accepted"
+        assert stack.order(known["id"])["version"] == 1
+        assert stack.order_reaches(placed["id"], "accepted")["number"] == known["number"] + 1
+        assert placed["id"] in [ticket["id"] for ticket in stack.board()["tickets"]]
+        assert stack.api("customer").get(f"/commands/{placed['id']}").expect(200).json["status"] == "applied"
+        beat = stream.until(lambda event: event["event"] == "heartbeat" and event["data"]["lag_ms"] is None)[-1]
+        assert beat["data"]["as_of"] < beat["data"]["server_time"]
+        stack.up()
+        seqs = [int(only_event(stream)["id"]) for _ in range(2)]
+        assert seqs == [known["seq"] + 1, known["seq"] + 2]
+        later = stack.place(wait_s=15).expect(201).json
+        assert int(only_event(stream)["id"]) == later["seq"] == known["seq"] + 3
+
+
+def test_without_postgres_orders_are_taken_and_kitchens_see_what_there_is(whole_stack):
+    stack = whole_stack
+    known = stack.place(wait_s=10).expect(201).json
+    board = stack.board()
+    customer = stack.new_api("customer")
+    stack.kill("postgres")
+    eventually(lambda: verdict(stack, "postgres") == (False, True), what="postgres is shown as degraded, the gateway is ready")
+    placed = stack.place().expect(202).json
+    assert stack.order(placed["id"])["status"] == "submitted"
+    assert stack.order(known["id"])["version"] == 1
+    assert stack.board()["head"] == board["head"]
+    assert stack.menu()["items"]
+    began = time.monotonic()
+    answer = stack.new_api().post("/auth/login", {"email": "a@example.org", "password": "long enough to try"}).expect(503)
+    assert time.monotonic() - began < 6
+    assert answer.headers["Retry-After"]
+    customer.get("/orders").expect(503)
+    assert stack.place(wait_s=1).expect(202).headers["Preference-Applied"] == "wait=1"
+    stack.up()
+    assert stack.order_reaches(placed["id"], "accepted", timeout_s=30)["number"] == known["number"] + 1
+
+
+def test_without_kafka_orders_are_refused_in_time_and_reads_go_on(whole_stack):
+    stack = whole_stack
+    known = stack.place(wait_s=10).expect(201).json
+    kitchen = stack.new_api("kitchen")
+    stack.kill("kafka")
+    with kitchen.events(f"/locations/{stack.location}/events") as stream:
+        next(stream)
+        for _ in range(3):
+            key, basket = str(uuid.uuid4()), stack.basket()
+            began = time.monotonic()
+            answer = stack.place(basket, key=key).expect(503, 504)
+            assert time.monotonic() - began < 5.5
+            assert "safe" in answer.json["detail"]
+        assert stack.order(known["id"])["version"] == 1
+        assert stack.menu()["items"] and stack.board()["tickets"]
+        kitchen.post(f"/orders/{known['id']}/start", {}).expect(503, 504)
+        next(stream)
+    stack.up()
+    again = eventually(lambda: (lambda a: a if a.status == 202 else None)(stack.place(basket, key=key)), timeout_s=60)
+    stack.order_reaches(again.json["id"], "accepted", timeout_s=30)
+    assert stack.sql("SELECT count(*) FROM orders WHERE order_id = %s", again.json["id"]) == [(1,)]
+
+
+def test_frozen_parts_cost_answers_but_never_the_gateway(whole_stack):
+    """A part that neither answers nor closes its connections is worse than a dead one."""
+    stack = whole_stack
+    stack.place(wait_s=10).expect(201)
+    for part in ("redis", "postgres", "kafka"):
+        stack.freeze(part)
+        began = time.monotonic()
+        statuses = [stack.place().status for _ in range(2)]
+        assert time.monotonic() - began < 14, part
+        assert all(status in ((503, 504) if part == "kafka" else (202,)) for status in statuses), (part, statuses)
+        assert stack.menu()["items"]
+        assert stack.ops("gateway-1").get("/livez").status == 200
+        stack.thaw(part)
+        eventually(lambda: stack.place(wait_s=10).status == 201, timeout_s=60, what=f"orders after {part} thawed")
+
+
+def test_a_gateway_that_stops_finishes_what_it_has_begun(whole_stack):
+    stack = whole_stack
+    order_id = stack.place(wait_s=10).expect(201).json["id"]
+    kitchen, waiting = stack.new_api("kitchen"), stack.new_api("customer")
+    stream = kitchen.events(f"/locations/{stack.location}/events")
+    next(stream)
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(
+        waiting.get(f"/orders/{order_id}?wait=3", headers={"If-None-Match": '"1"'})))
+    thread.start()
+    eventually(lambda: "zapora_gateway_requests_open 2" in stack.ops("gateway-1").get("/metrics").body.decode())
+    began = time.monotonic()
+    stack.kill("gateway-1", signal.SIGTERM)
+    eventually(lambda: stack.ops("gateway-1").get("/readyz").status == 503, every_s=0.01)
+    rest = stream.response.read().decode()
+    assert "retry: " in rest  # and then the stream ended in order: read() gave all of it
+    thread.join(10)
+    assert answers[0].status == 304
+    eventually(lambda: not stack.alive("gateway-1"), timeout_s=15)
+    assert time.monotonic() - began < 12
+    assert '"message":"stopped"' in stack.log("gateway-1")
+
+
+def test_a_gateway_that_is_killed_loses_nothing_that_it_answered(whole_stack):
+    stack = whole_stack
+    answered = [stack.place().expect(202).json["id"] for _ in range(20)]
+    stack.kill("gateway-1")
+    stack.up()
+    for order_id in answered:
+        stack.order_reaches(order_id, "accepted")
+
+
+def test_a_wrong_setting_is_said_and_ends_with_2(stack, tmp_path):
+    short = tmp_path / "short.key"
+    short.write_bytes(b"k" * 31)
+    rows = [
+        (["--jwt-key-file", short], "32"),
+        (["--jwt-key-file", tmp_path / "missing"], "jwt_key_file"),
+        (["--threads", "0"], "1 to 64"),
+        (["--publish-timeout-ms", "5001"], "publish_timeout_ms"),
+        (["--listen", "nowhere"], "host:port"),
+        (["--log-level", "loud"], "log_level"),
+        (["--no-such-setting", "1"], "no-such-setting"),
+    ]
+    for arguments, told in rows:
+        run = stack.zapora("gateway", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", *arguments, check=False)
+        assert run.returncode == 2, f"{arguments}: {run.returncode} {run.stderr}"
+        assert told in run.stderr, f"{arguments}: {run.stderr}"

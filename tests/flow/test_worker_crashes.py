@@ -1,0 +1,236 @@
+"""Nothing lost, nothing twice: workers are killed and frozen under load, and every promise is counted afterwards.
+
+The fence and the republish are each shown to matter: with the comparison taken out of zapora_fence the rival test goes red,
+with republish taken out of the takeover the crash test does.
+"""
+import hashlib
+import json
+import random
+import struct
+import threading
+import time
+import uuid
+
+import pytest
+
+from harness import ROOT, eventually
+
+LOCATIONS = 12
+CLIENTS = 6
+
+
+@pytest.fixture(scope="module")
+def locations(stack):
+    """Locations that spread over both workers' partitions."""
+    menu = ROOT / "deploy/local/demo/restaurant.json"
+    ids = [str(uuid.uuid4()) for _ in range(LOCATIONS)]
+    for location in ids:
+        stack.zapora("menu", "apply", menu, "--location", location)
+    for location in ids:
+        eventually(lambda: stack.api().get(f"/menu-items?location_id={location}").status == 200, what="the menu is served")
+    return ids
+
+
+class Clients:
+    """Threads that place orders, retry with the same key until they are told something final, and keep a record."""
+
+    def __init__(self, stack, locations):
+        self.acknowledged, self.refused, self.unexpected = [], [], []
+        self.retries = 0
+        self.stopping = threading.Event()
+        basket = stack.basket(lines=2)
+        stack.token("customer")
+        self.threads = [threading.Thread(target=self.run, args=(stack.new_api("customer"), basket, locations, number))
+                        for number in range(CLIENTS)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(60)
+        assert not any(thread.is_alive() for thread in self.threads)
+
+    def run(self, api, basket, locations, number):
+        choose = random.Random(number)
+        while not self.stopping.is_set():
+            body = dict(basket, location_id=choose.choice(locations))
+            key = str(uuid.uuid4())
+            while not self.place(api, body, key) and not self.stopping.wait(0.1):
+                self.retries += 1
+
+    def place(self, api, body, key):
+        try:
+            answer = api.post("/orders", body, headers={"Idempotency-Key": key})
+        except OSError:
+            return False
+        if answer.status == 202:
+            order = answer.json
+            self.acknowledged.append((order["id"], body["location_id"]))
+            if random.random() < 0.05:  # some clients retry although they were answered
+                again = api.post("/orders", body, headers={"Idempotency-Key": key})
+                if again.status in (200, 201, 202) and again.json["id"] != order["id"]:
+                    self.unexpected.append(again)
+            return True
+        if answer.status not in (503, 504, 429):
+            self.unexpected.append(answer)
+            return True
+        return False
+
+
+def wait_until_applied(stack, clients, timeout_s=90):
+    ids = [order for order, _ in clients.acknowledged]
+
+    def all_applied():
+        (count,), = stack.sql("SELECT count(*) FROM commands WHERE command_id = ANY(%s::uuid[])", ids)
+        return count == len(set(ids))
+    eventually(all_applied, timeout_s, 0.3, "every acknowledged order has an outcome")
+
+
+def check_journal(stack, locations):
+    """Each location's seq is dense and its hash chain holds, over the bytes as published."""
+    for location in locations:
+        rows = stack.sql("SELECT seq, type, (extract(epoch FROM at) * 1000000)::bigint, value, hash FROM order_events "
+                         "WHERE location_id = %s ORDER BY seq", location)
+        assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
+        chain = bytes(32)
+        for seq, kind, at, value, recorded in rows:
+            chain = hashlib.blake2b(chain + struct.pack(">q", seq) + kind.encode() + struct.pack(">q", at) + bytes(value),
+                                    digest_size=32).digest()
+            assert chain == bytes(recorded), (location, seq)
+
+
+def check_log(stack, clients, locations):
+    """The log tells every acknowledged order once, each location's seq without a gap."""
+    lines = [json.loads(line) for line in stack.zapora("replay", "--topic", "orders.events.v1").stdout.splitlines()]
+    placed = [line["order_id"] for line in lines if line["type"] == "order_placed"]
+    assert len(placed) == len(set(placed)), "an order was placed twice in the log"
+    lost = {order for order, _ in clients.acknowledged} - set(placed)
+    assert not lost, f"{len(lost)} acknowledged orders are not in the log"
+    for location in locations:
+        seqs = [line["seq"] for line in lines if line["location_id"] == location and line["seq"]]
+        assert seqs == list(range(1, len(seqs) + 1)), location
+
+
+def check_cache(stack, locations):
+    """Redis has caught up with the database: the same head and the same board."""
+    def same():
+        for location in locations:
+            (seq, board, count), = stack.sql("SELECT seq, open_hash, open_count FROM locations WHERE location_id = %s", location)
+            head = (stack.redis("GET", "{%s}:head" % location) or "").split()
+            if head[:1] != [str(seq)] or head[2] != f"{board % 2**64:016x}":
+                return False
+            if stack.redis("ZCARD", "{%s}:open" % location) != count:
+                return False
+        return True
+    eventually(same, 30, 0.3, "Redis has the database's heads and boards")
+
+
+def check_orders(stack, clients):
+    ids = list({order for order, _ in clients.acknowledged})
+    (orders, events), = stack.sql(
+        "SELECT (SELECT count(*) FROM orders WHERE order_id = ANY(%s::uuid[])), "
+        "(SELECT count(*) FROM order_events WHERE type = 'order_placed' AND order_id = ANY(%s::uuid[]))", ids, ids)
+    assert (orders, events) == (len(ids), len(ids))
+
+
+class Watcher(threading.Thread):
+    """A kitchen's screen: reads the stream, comes back with its cursor whenever it ends, and keeps every seq."""
+
+    def __init__(self, stack):
+        super().__init__(daemon=True)
+        self.stack, self.seqs, self.resets = stack, [], 0
+        self.stopping = threading.Event()
+        stack.token("kitchen")
+        self.start_head = stack.board()["head"]
+
+    def run(self):
+        cursor = self.start_head
+        while not self.stopping.is_set():
+            try:
+                with self.stack.new_api("kitchen").events(f"/locations/{self.stack.location}/events", cursor) as stream:
+                    for event in stream:
+                        if event["event"] == "reset":
+                            self.resets += 1
+                        if event["id"]:
+                            cursor = int(event["id"])
+                            self.seqs.append(cursor)
+                        if self.stopping.is_set():
+                            return
+            except OSError:
+                time.sleep(0.2)
+
+
+def test_workers_are_killed_and_frozen_under_load(whole_stack, locations):
+    stack = whole_stack
+    watcher = Watcher(stack)
+    watcher.start()
+    everywhere = [*locations, stack.location]
+    with Clients(stack, everywhere) as clients:
+        for round_number in range(6):
+            enough = len(clients.acknowledged) + 150
+            eventually(lambda: len(clients.acknowledged) >= enough, 60, what="orders go on")
+            victim = f"worker-{round_number % 2 + 1}"
+            if round_number in (2, 3):
+                stack.freeze(victim)
+                time.sleep(8)  # longer than the session timeout of 6 s: the partitions move
+                stack.thaw(victim)
+            else:
+                stack.kill(victim)
+                stack.up()
+    wait_until_applied(stack, clients)
+    assert clients.unexpected == []
+    assert len(clients.acknowledged) > 900
+    check_orders(stack, clients)
+    check_journal(stack, everywhere)
+    check_cache(stack, everywhere)
+    check_log(stack, clients, everywhere)
+    head = stack.board()["head"]
+    eventually(lambda: watcher.seqs and watcher.seqs[-1] >= head, 30, what="the screen has caught up")
+    watcher.stopping.set()
+    assert watcher.seqs == list(range(watcher.start_head + 1, watcher.seqs[-1] + 1)), "the screen missed or repeated an event"
+
+
+def partition_of(stack, location):
+    (partition,), = stack.sql("SELECT partition FROM locations WHERE location_id = %s", location)
+    return partition
+
+
+def fenced_total(stack):
+    total = 0
+    for part in ("worker-1", "worker-2"):
+        for line in stack.ops(part).get("/metrics").body.decode().splitlines():
+            if line.startswith("zapora_worker_fenced_total "):
+                total += int(line.split()[1])
+    return total
+
+
+def test_a_worker_that_lost_its_partition_cannot_write(stack, locations):
+    """A rival has taken the row: what the old owner had decided is refused by the fence, then decided again, once."""
+    location = locations[0]
+    partition = partition_of(stack, location)
+    rival = str(uuid.uuid4())
+    before = fenced_total(stack)
+    stack.sql("UPDATE partitions SET owner = %s WHERE partition = %s", rival, partition)
+    order = stack.place(dict(stack.basket(), location_id=location)).expect(202).json
+    stack.order_reaches(order["id"], "accepted", timeout_s=20)
+    assert fenced_total(stack) > before, "the old owner wrote although the row was a rival's"
+    (owner,), = stack.sql("SELECT owner::text FROM partitions WHERE partition = %s", partition)
+    assert owner != rival
+    check_journal(stack, [location])
+    assert stack.sql("SELECT count(*) FROM order_events WHERE order_id = %s", order["id"]) == [(1,)]
+
+
+def test_an_undecodable_record_is_parked_and_the_next_one_is_applied(stack, locations):
+    location = locations[1]
+    (parked_before,), = stack.sql("SELECT count(*) FROM commands WHERE err = 'PARKED'")
+    stack.produce("orders.commands.v1", b"\xc1 this is not msgpack", key=location)
+    order = stack.place(dict(stack.basket(), location_id=location)).expect(202).json
+    stack.order_reaches(order["id"], "accepted")
+    assert stack.sql("SELECT count(*) FROM commands WHERE err = 'PARKED'") == [(parked_before + 1,)]
+    letters = eventually(lambda: [letter for letter in stack.consume("orders.dead-letters.v1") if letter["key"] == location])
+    assert [letter["size"] for letter in letters] == [len(b"\xc1 this is not msgpack")]
+    check_journal(stack, [location])

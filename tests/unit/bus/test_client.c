@@ -1,0 +1,103 @@
+/* The table of librdkafka's settings: each trap of the installed version is pinned, by reading it back from a
+ * configuration. */
+#include "support.h"
+
+#include "client.h"
+
+static const struct row { enum bus_client_kind kind; const char *name, *want; } rows[] = {
+    { BUS_CLIENT_PRODUCER, "acks", "-1" }, /* all */
+    { BUS_CLIENT_PRODUCER, "allow.auto.create.topics", "false" },
+    { BUS_CLIENT_PRODUCER, "compression.codec", "lz4" },
+    { BUS_CLIENT_PRODUCER, "enable.idempotence", "true" },
+    { BUS_CLIENT_PRODUCER, "max.in.flight.requests.per.connection", "5" },
+    { BUS_CLIENT_PRODUCER, "partitioner", "murmur2_random" },
+    { BUS_CLIENT_PRODUCER, "socket.nagle.disable", "true" },
+    { BUS_CLIENT_PRODUCER, "socket.keepalive.enable", "true" },
+    { BUS_CLIENT_CONSUMER, "auto.offset.reset", "error" },
+    { BUS_CLIENT_CONSUMER, "check.crcs", "true" },
+    { BUS_CLIENT_CONSUMER, "enable.auto.commit", "false" },
+    { BUS_CLIENT_CONSUMER, "enable.auto.offset.store", "false" },
+    { BUS_CLIENT_CONSUMER, "fetch.min.bytes", "1" },
+    { BUS_CLIENT_CONSUMER, "heartbeat.interval.ms", "1000" },
+    { BUS_CLIENT_CONSUMER, "max.poll.interval.ms", "10000" },
+    { BUS_CLIENT_CONSUMER, "partition.assignment.strategy", "range" },
+    { BUS_CLIENT_CONSUMER, "session.timeout.ms", "6000" },
+    { BUS_CLIENT_CONSUMER, "socket.nagle.disable", "true" },
+    { BUS_CLIENT_READER, "auto.offset.reset", "error" },
+    { BUS_CLIENT_READER, "check.crcs", "true" },
+    { BUS_CLIENT_READER, "enable.auto.commit", "false" },
+    { BUS_CLIENT_READER, "enable.partition.eof", "true" },
+    { BUS_CLIENT_ASKER, "allow.auto.create.topics", "false" },
+    { BUS_CLIENT_ASKER, "socket.nagle.disable", "true" },
+};
+
+static void test_settings_that_the_defaults_have_wrong(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ZP_COUNT(rows); i++) {
+        char why[BUS_WHY_SIZE] = "", is[256];
+        size_t size = sizeof(is);
+        rd_kafka_conf_t *conf = bus_client_conf(rows[i].kind, why);
+        assert_string_equal(why, "");
+        assert_non_null(conf);
+        assert_int_equal(rd_kafka_conf_get(conf, rows[i].name, is, &size), RD_KAFKA_CONF_OK);
+        if (strcmp(is, rows[i].want) != 0) {
+            fail_msg("%s is %s, not %s", rows[i].name, is, rows[i].want);
+        }
+        rd_kafka_conf_destroy(conf);
+    }
+}
+
+static const struct refusal { const char *name, *brokers, *option, *value, *why; } refusals[] = {
+    { "no brokers", NULL, "client.id", "x", "no brokers" },
+    { "empty brokers", "", "client.id", "x", "no brokers" },
+    { "an unknown setting", NOWHERE, "no.such.setting", "1", "no.such.setting" },
+    { "a value out of range", NOWHERE, "queue.buffering.max.kbytes", "0", "queue.buffering.max.kbytes" },
+    { "a value of the wrong kind", NOWHERE, "linger.ms", "soon", "linger.ms" },
+    { "settings that contradict each other", NOWHERE, "max.in.flight", "6", "max.in.flight" },
+};
+
+static void test_a_wrong_setting_is_named(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ZP_COUNT(refusals); i++) {
+        const struct bus_client_option option = { refusals[i].option, refusals[i].value, 0 };
+        const struct bus_client client = { .kind = BUS_CLIENT_PRODUCER, .brokers = refusals[i].brokers,
+                                           .options = &option, .option_count = 1 };
+        char why[BUS_WHY_SIZE] = "";
+        rd_kafka_t *rk = NULL;
+        if (bus_client_open(&client, &rk, why) != ZP_INVALID || strstr(why, refusals[i].why) == NULL) {
+            fail_msg("%s: %s", refusals[i].name, why);
+        }
+        assert_null(rk);
+    }
+}
+
+static void test_errors_are_sorted_by_what_helps(void **state)
+{
+    (void)state;
+    static const struct { rd_kafka_resp_err_t err; enum zp_err want; } cases[] = {
+        { RD_KAFKA_RESP_ERR_NO_ERROR, ZP_OK },
+        { RD_KAFKA_RESP_ERR__TRANSPORT, ZP_BUSY },
+        { RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, ZP_BUSY },
+        { RD_KAFKA_RESP_ERR__TIMED_OUT, ZP_BUSY },
+        { RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, ZP_BUSY },
+        { RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, ZP_NOT_FOUND },
+        { RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, ZP_NOT_FOUND },
+        { RD_KAFKA_RESP_ERR_INVALID_CONFIG, ZP_INVALID },
+        { RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, ZP_TOO_LARGE },
+    };
+    for (size_t i = 0; i < ZP_COUNT(cases); i++) {
+        assert_int_equal(bus_client_err(cases[i].err), cases[i].want);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_settings_that_the_defaults_have_wrong),
+        cmocka_unit_test(test_a_wrong_setting_is_named),
+        cmocka_unit_test(test_errors_are_sorted_by_what_helps),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,60 @@
+/* world: a worker with fakes on all sides, and commands to give it. For tests of the worker room. */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include "fake_announce.h"
+#include "fake_bus.h"
+#include "fake_store.h"
+#include "worker_state.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define WORLD_RECORDS_MAX 64
+
+extern struct worker *world; /* one at a time */
+
+/* cmocka's setup and teardown of one test. */
+int world_open(void **state);
+int world_close(void **state);
+
+/* ---- ids -- */
+/* The n-th location that lives in a partition. */
+struct zp_id location_in(int32_t partition, unsigned n);
+/* An id that stands for a command, a user or an order. */
+struct zp_id id_number(unsigned number);
+
+/* ---- commands: their strings live for ever -- */
+struct command place(const struct zp_id *location_id, const struct zp_id *id);
+struct command step(enum command_type type, const struct zp_id *location_id, const struct zp_id *order_id,
+                    const struct zp_id *id);
+struct command open_restaurant(const struct zp_id *location_id, const struct zp_id *id); /* location_set */
+struct command give_menu(const struct zp_id *location_id, const struct zp_id *id);       /* menu_set: burger, cola */
+struct command give_large_menu(const struct zp_id *location_id, const struct zp_id *id); /* nearly a record full */
+struct command give_wide_menu(const struct zp_id *location_id, const struct zp_id *id);  /* takes 4 MiB of memory */
+struct command give_item(const struct zp_id *location_id, const struct zp_id *id, const char *name, int64_t price);
+
+/* ---- the mailbox -- */
+/* Puts a command at the end of its location's partition; returns the offset. */
+int64_t post(const struct command *command);
+int64_t post_garbage(int32_t partition, const char *key, const char *value);
+/* location_set and menu_set: two offsets, seq 2. */
+void post_restaurant(const struct zp_id *location_id, unsigned number);
+
+/* ---- the worker's life, step by step -- */
+/* The group gives us a partition; a takeover is due at once. */
+void assign(int32_t partition);
+/* Takes over whatever waits, whatever its pause. */
+void take_over(void);
+/* assign and take_over; the partition is owned afterwards. */
+void own_partition(int32_t partition);
+/* One turn: gathers and settles. Returns how many records it held. */
+size_t come_round(void);
+/* Turns and takeovers until nothing is left to do. */
+void work_off(void);
+/* kill -9: memory is gone, what waited to be announced is lost; somebody else takes over. */
+void die_and_rise(int32_t partition);
+
+#endif
