@@ -27,15 +27,16 @@ struct store_settings {
 
 /* Prepares a connection; does not connect yet. ZP_OK, ZP_NO_MEMORY, ZP_INVALID for a bad URI. */
 enum zp_err store_create(const struct store_settings *settings, struct store **ret_store) ZP_MUST_CHECK;
-/* Connects when not connected, and prepares statements. Each call below does this by itself. ZP_OK or ZP_BUSY. */
+/* Connects when not connected; statements are prepared on first use. Each call below does this by itself. ZP_OK or
+ * ZP_BUSY. Blocks at most for connect_timeout_ms (never less than 2 s) for each host that the URI names. */
 enum zp_err store_connect(struct store *store) ZP_MUST_CHECK;
 /* Drops the connection; the next call connects again. */
 void store_disconnect(struct store *store);
 const struct store_trouble *store_trouble(const struct store *store);
 void store_destroy(struct store *store);
 
-/* Every call below gives ZP_OK, or: ZP_BUSY for what passes by itself (lost connections, SQLSTATE classes 08 25 28
- * 3D 40 42 53 55 57 58 XX, a full disk), ZP_FENCED for ZF001, ZP_NO_MEMORY when the arena's ceiling was hit,
+/* Every call below gives ZP_OK, or: ZP_BUSY for what passes by itself (lost connections, SQLSTATE classes 08 0A 25
+ * 26 28 3D 40 42 53 55 57 58 XX, a full disk), ZP_FENCED for ZF001, ZP_NO_MEMORY when the arena's ceiling was hit,
  * ZP_INTERNAL for every other error (the record's own, or a unique violation: see store_trouble). After ZP_BUSY of a
  * commit its outcome is unknown. */
 
@@ -64,8 +65,8 @@ struct store_partition {
 
 /* Step 1 of a takeover: writes a fresh owner and counts takeovers, except from `was`, the caller's own last one
  * (ID_NONE: it had none), for a takeover that its process survived says nothing about its records; creating the row
- * (offsets 0) when there is none. Waits at most 2 s for the row's lock; then terminates the backends of the same
- * role that hold it and gives ZP_BUSY. */
+ * (offsets 0) when there is none. Who holds the row's lock for more than 2 s is terminated, when its role is ours, and
+ * the row taken; ZP_BUSY when that did not free it within 2 s more. */
 enum zp_err store_partition_take(struct store *store, int32_t partition, const struct zp_id *was,
                                  const struct zp_id *owner,
                                  struct store_partition *ret_partition) ZP_MUST_CHECK;
@@ -174,7 +175,7 @@ enum zp_err store_order_get(struct store *store, const struct zp_id *id, struct 
 enum zp_err store_outcome_get(struct store *store, const struct zp_id *command_id, struct arena *arena,
                               struct outcome *ret_outcome) ZP_MUST_CHECK;
 
-/* A keyset page, newest first. */
+/* A keyset page, newest first. Of an owner, of a location, or of both; neither: ZP_INVALID. */
 struct order_query {
     struct zp_id owner;          /* ID_NONE: any */
     struct zp_id location_id;    /* ID_NONE: any */
@@ -192,7 +193,8 @@ struct store_board { struct store_head head; struct order *orders; size_t order_
 enum zp_err store_board_get(struct store *store, const struct zp_id *location_id, struct arena *arena,
                             struct store_board *ret_board) ZP_MUST_CHECK;
 
-/* Events after a cursor, in seq order: at most `limit`, and at most bytes_max of values. */
+/* Events after a cursor, in seq order: at most `limit`, and at most bytes_max of values, but always the first one, so
+ * that a reader gets on. */
 enum zp_err store_events_after(struct store *store, const struct zp_id *location_id, int64_t after_seq, int64_t limit,
                                size_t bytes_max, struct arena *arena, struct batch_event **ret_events,
                                size_t *ret_count) ZP_MUST_CHECK;

@@ -5,8 +5,6 @@
  * stands in the table and nowhere else; the defaults of librdkafka 2.0.2 that are wrong for us are all named here. */
 #include "client.h"
 
-#include <string.h>
-
 #define ALL (BUS_CLIENT_PRODUCER | BUS_CLIENT_CONSUMER | BUS_CLIENT_READER | BUS_CLIENT_ASKER)
 #define PRODUCER BUS_CLIENT_PRODUCER
 #define CONSUMER BUS_CLIENT_CONSUMER
@@ -30,8 +28,7 @@ static const struct row {
     { ALL, "allow.auto.create.topics", "false" }, /* topics are made by `zapora topics apply`, with their settings */
     { ALL, "topic.metadata.refresh.interval.ms", "30000" },   /* 5 min: a new leader is found without traffic, too */
     { ALL, "topic.metadata.refresh.fast.interval.ms", "50" }, /* first question after a leader is gone */
-    { ALL, "topic.metadata.propagation.max.ms",
-      "10000" }, /* a topic made a moment ago may still be unknown to a broker */
+    { ALL, "topic.metadata.propagation.max.ms", "10000" },    /* a topic that was made now may be unknown so long */
 
     /* ---- publishing ---- */
     { PRODUCER, "enable.idempotence", "true" },                 /* default off: a retry would double or reorder */

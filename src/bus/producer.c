@@ -6,7 +6,6 @@
 #include "trouble.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define WARM_TOPICS_MAX 8
 #define DRAIN_MS 50

@@ -6,9 +6,10 @@
  * full. */
 #include "pull.h"
 
-#define HUNGRY_MS 5        /* how long an empty queue is waited on before its fetchers are woken */
-#define FETCH_BYTES_MIN (1024 * 1024) /* the library refuses less */
+#define HUNGRY_MS 5                    /* how long an empty queue is waited on before its fetchers are woken */
+#define FETCH_BYTES_MIN (1024 * 1024)  /* the library refuses less */
 #define FETCH_BYTES_MAX (16 * 1024 * 1024)
+#define MESSAGE_BYTES_MIN 512          /* what a message counts for: the library counts values alone, not headers */
 
 void bus_pull_options(int64_t queue_bytes_max, struct bus_client_option options[BUS_PULL_OPTIONS])
 {
@@ -17,7 +18,8 @@ void bus_pull_options(int64_t queue_bytes_max, struct bus_client_option options[
     fetch_bytes = fetch_bytes < FETCH_BYTES_MIN ? FETCH_BYTES_MIN : fetch_bytes;
     fetch_bytes = fetch_bytes > FETCH_BYTES_MAX ? FETCH_BYTES_MAX : fetch_bytes;
     options[0] = (struct bus_client_option){ "queued.max.messages.kbytes", NULL, (queue_bytes_max + 1023) / 1024 };
-    options[1] = (struct bus_client_option){ "fetch.max.bytes", NULL, fetch_bytes };
+    options[1] = (struct bus_client_option){ "queued.min.messages", NULL, queue_bytes_max / MESSAGE_BYTES_MIN + 1 };
+    options[2] = (struct bus_client_option){ "fetch.max.bytes", NULL, fetch_bytes };
 }
 
 /* Any request would do. This one goes to the leader of every assigned partition at once, and its answer is not
@@ -49,6 +51,7 @@ static rd_kafka_message_t *pull_hungry(struct bus_pull *pull, int timeout_ms)
         return message;
     }
     pull->pulled_bytes = 0;
+    pull->hungry_us = 0;
     fetchers_wake(pull->rk);
     return rd_kafka_consumer_poll(pull->rk, timeout_ms - first_ms);
 }
@@ -58,7 +61,7 @@ rd_kafka_message_t *bus_pull_next(struct bus_pull *pull, int timeout_ms)
     bool full = was_full(pull);
     rd_kafka_message_t *message = full ? pull_hungry(pull, timeout_ms) : rd_kafka_consumer_poll(pull->rk, timeout_ms);
     if (message != NULL) {
-        pull->pulled_bytes += (int64_t)(message->len + message->key_len);
+        pull->pulled_bytes += message->len > MESSAGE_BYTES_MIN ? (int64_t)message->len : MESSAGE_BYTES_MIN;
         pull->hungry_us = 0;
     } else if (!full) {
         pull->pulled_bytes = 0;

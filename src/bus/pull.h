@@ -12,7 +12,7 @@ struct bus_pull {
 };
 
 /* The library's settings for a queue of that many bytes; writes BUS_PULL_OPTIONS rows. */
-#define BUS_PULL_OPTIONS 2
+#define BUS_PULL_OPTIONS 3
 void bus_pull_options(int64_t queue_bytes_max, struct bus_client_option options[BUS_PULL_OPTIONS]);
 /* The next message or error within timeout_ms, or NULL; owned by the caller. */
 rd_kafka_message_t *bus_pull_next(struct bus_pull *pull, int timeout_ms);

@@ -119,7 +119,8 @@ static enum zp_err judge(struct bus_reader *reader, const rd_kafka_message_t *me
     bus_trouble_note(&reader->trouble, "partition %d: %.*s", (int)message->partition, BUS_WHY_SIZE - 64,
                      why != NULL ? why : "");
     reader->away = true;
-    reader->stuck = bus_client_err(message->err) == ZP_NOT_FOUND ? ZP_NOT_FOUND : ZP_OK;
+    reader->unsure = true;
+    reader->stuck = message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ? ZP_NOT_FOUND : ZP_OK;
     return reader->stuck;
 }
 

@@ -61,10 +61,11 @@ static void log_call(const struct call *call, int64_t duration_us)
 {
     bool worth_a_line = call->status >= 500 || (duration_us > SLOW_US && !call->is_long);
     enum log_level level = worth_a_line || call->loop->gateway->settings->access_log ? LOG_INFO : LOG_DEBUG;
+    const struct zp_id *user_id = id_is_none(&call->actor.user_id) ? NULL : &call->actor.user_id;
     LOG_AT(level, "request", L_STR("method", call->route == NULL ? NULL : call->route->method),
            L_STR("route", call->route == NULL ? NULL : call->route->path), L_INT("status", call->status),
            L_INT("duration_us", duration_us), L_STR("request_id", call->request_id),
-           L_ID("user_id", &call->actor.user_id), { .key = NULL });
+           L_ID("user_id", user_id), { .key = NULL });
 }
 
 /* h2o is done with the request: its answer was sent, or its client has gone. */
@@ -282,7 +283,8 @@ static void answer_problem(struct call *call, const struct problem *problem)
     buffer_reset(&call->out);
     problem_json(problem, &call->out);
     if (status == 503) {
-        call_header(call, "retry-after", "1");
+        int64_t advice_s = call->retry_after_s > 0 ? call->retry_after_s : 1;
+        call_header(call, "retry-after", arena_printf(&call->arena, "%lld", (long long)advice_s));
     }
     if (status == 401) {
         size_t count;

@@ -33,6 +33,7 @@ struct call {
     bool answered;              /* an answer or a stream has begun: there is no second one */
     bool is_long;               /* asked to wait: not a slow request */
     int status;                 /* of the answer */
+    int64_t retry_after_s;      /* what a 503 advises; 0: a second */
     int64_t began_us;           /* clock_mono_us */
     int64_t arrived_at;         /* clock_wall_us */
     char request_id[REQUEST_ID_CHARS_MAX + 1];

@@ -17,7 +17,7 @@
 #define POLL_MS 100
 #define QUEUE_BYTES_MAX INT64_C(16777216)
 #define QUEUE_MESSAGES_MAX 20000
-#define LINGER_US 500             /* a broker's answer takes 600: a batch costs little and saves much */
+#define LINGER_US 1000            /* less makes librdkafka 2.0.2 spin: its threads wait in whole ms */
 #define BROKEN_FLUSH_MS 0         /* a broken producer delivers nothing more */
 #define PROBE_ROUNDS 5            /* of POLL_MS each, between two questions */
 

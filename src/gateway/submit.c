@@ -9,6 +9,8 @@
 #include "wait.h"
 #include "zapora/message.h"
 
+#define RETRY_AFTER_S_MAX 60
+
 static const char refused_detail[] = "Nothing was stored. A retry with the same Idempotency-Key is safe.";
 static const char unknown_detail[] =
     "It is not known whether this was stored. A retry with the same Idempotency-Key is safe and will tell.";
@@ -106,11 +108,19 @@ static void on_published(struct publication *publication)
     call_release(call);
 }
 
+/* What took that long to pile up is not gone in a second. */
+static int64_t retry_after_lag_s(int64_t lag_ms)
+{
+    int64_t advice_s = lag_ms / 10000;
+    return advice_s < 1 ? 1 : advice_s > RETRY_AFTER_S_MAX ? RETRY_AFTER_S_MAX : advice_s;
+}
+
 static void publish(struct submission *submission)
 {
     struct call *call = submission->call;
     struct record record;
     if (!mailbox_admits(call->loop, submission->partition)) {
+        call->retry_after_s = retry_after_lag_s(mailbox_lag_ms(call->loop, submission->partition));
         call_unavailable(call, METRIC_LAGGING,
                          "This location's orders wait too long to take new ones. Nothing was stored; try again later.");
         return;

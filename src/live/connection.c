@@ -263,14 +263,8 @@ static void ask_if_alive(struct connection *connection, int64_t now_us)
         connection->asked_us = 0;
         return;
     }
-    if (connection->asked_us != 0) {
-        if (connection->on_message != NULL && now_us - connection->asked_us > connection->timeout_us) {
-            live_connection_doom(connection, "no answer in time");
-        }
-        return;
-    }
-    if (connection->calls != NULL || connection->keepalive.wanted != 0) {
-        return; /* its deadline says the same */
+    if (connection->asked_us != 0 || connection->calls != NULL || connection->keepalive.wanted != 0) {
+        return; /* an answer is waited for already */
     }
     struct call *call = connection->on_message == NULL ? &connection->keepalive : NULL;
     connection->keepalive =
@@ -281,6 +275,32 @@ static void ask_if_alive(struct connection *connection, int64_t now_us)
     live_connection_send(connection, call);
 }
 
+/* What it has waited for in vain, in words; NULL: nothing. */
+static const char *overdue(const struct connection *connection, int64_t now_us)
+{
+    bool late = now_us > connection->deadline_us;
+    switch (connection->state) {
+    case CONNECTION_LOOKING_UP:
+        return late ? "its name was not looked up in time" : NULL;
+    case CONNECTION_CONNECTING:
+    case CONNECTION_GREETING:
+        return late ? "no connection in time" : NULL;
+    case CONNECTION_UP:
+        late = (connection->calls != NULL && now_us > connection->calls->deadline_us) ||
+               (connection->on_message != NULL && connection->asked_us != 0 &&
+                now_us - connection->asked_us > connection->timeout_us);
+        return late ? "no answer in time" : NULL;
+    default:
+        return NULL;
+    }
+}
+
+/* When the loop itself was held up, the answer may lie in the socket: it counts. */
+static bool hears_something(struct connection *connection)
+{
+    return connection->reader != NULL && live_connection_hear(connection);
+}
+
 void live_connection_tick(struct connection *connection, int64_t now_us)
 {
     if (connection->state == CONNECTION_DOWN && now_us >= connection->retry_at_us) {
@@ -288,15 +308,11 @@ void live_connection_tick(struct connection *connection, int64_t now_us)
     } else if (connection->state == CONNECTION_LOOKING_UP) {
         look_up(connection);
     }
-    if (connection->state == CONNECTION_UP) {
-        if (connection->calls != NULL && now_us > connection->calls->deadline_us) {
-            live_connection_doom(connection, "no answer in time");
-        }
+    const char *trouble = overdue(connection, now_us);
+    if (trouble != NULL && !hears_something(connection)) {
+        live_connection_doom(connection, trouble);
+    } else if (connection->state == CONNECTION_UP) {
         ask_if_alive(connection, now_us);
-    } else if (connection->state != CONNECTION_DOWN && now_us > connection->deadline_us) {
-        live_connection_doom(connection, connection->state == CONNECTION_LOOKING_UP
-                                             ? "its name was not looked up in time"
-                                             : "no connection in time");
     }
     if (connection->doomed) {
         drop(connection, now_us);

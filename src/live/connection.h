@@ -78,9 +78,10 @@ static inline bool live_connection_is_up(const struct connection *connection)
     return connection->state == CONNECTION_UP && !connection->doomed;
 }
 
-/* Between the connection's two files: moves what can be moved now; trouble dooms the connection. */
+/* Between the connection's two files: moves what can be moved now; trouble dooms the connection. Hear: something
+ * came. */
 void live_connection_flush(struct connection *connection);
-void live_connection_hear(struct connection *connection);
+bool live_connection_hear(struct connection *connection);
 void live_connection_want_write(struct connection *connection, bool write);
 
 /* An error that says that this server can't serve now or is not the one we want: to be dropped and connected again. */

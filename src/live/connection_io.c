@@ -133,24 +133,26 @@ static void hand_out_all(struct connection *connection, int64_t now_us)
     }
 }
 
-void live_connection_hear(struct connection *connection)
+bool live_connection_hear(struct connection *connection)
 {
     char bytes[READ_BYTES];
+    bool heard = false;
     for (int i = 0; i < READS_MAX && !connection->doomed; i++) {
         ssize_t got = live_socket_receive(connection->fd, bytes, sizeof(bytes));
         if (got == 0) {
-            return;
+            break;
         }
         if (got < 0) {
             live_connection_doom(connection, errno == 0 ? "the connection was closed" : strerror(errno));
-            return;
+            break;
         }
-        int64_t now_us = clock_mono_us();
-        connection->heard_us = now_us;
+        heard = true;
+        connection->heard_us = clock_mono_us();
         if (redisReaderFeed(connection->reader, bytes, (size_t)got) != REDIS_OK) {
             live_connection_doom(connection, connection->reader->errstr);
-            return;
+            break;
         }
-        hand_out_all(connection, now_us);
+        hand_out_all(connection, connection->heard_us);
     }
+    return heard;
 }

@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE_US 2000 /* for a reconnect, in one call */
-#define TURN_MS_MAX 20
+#define PATIENCE_US  2000 /* for a reconnect, in one call */
+#define BYTES_PER_US 4    /* that fast a server takes what it is sent, on top of the timeout */
+#define TURN_MS_MAX  20
 
 /* ---- a reactor of one descriptor -------------------------------------------------------------------------------- */
 
@@ -172,7 +173,9 @@ enum zp_err live_push_exchange(struct live_push *push, size_t wanted, push_take_
         buffer_reset(out);
         return ZP_BUSY;
     }
+    int64_t bytes = (int64_t)out->len;
     live_connection_send(&push->connection, &exchange.call);
+    exchange.call.deadline_us += bytes / BYTES_PER_US;
     while (!exchange.ended) {
         turn(push, TURN_MS_MAX);
     }

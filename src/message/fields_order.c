@@ -1,6 +1,7 @@
 /* fields_order: the rows of an order, in the order in which the API shows them.
  *
  * An order in the log may be a refused one: what its placement did not lead to (a name, a currency) is optional. */
+#include "put.h"
 #include "rows.h"
 
 #define IN
@@ -91,13 +92,13 @@ static void put_links(const void *self, struct buffer *out)
     char id[ID_TEXT_SIZE];
 
     id_format(&order->id, id);
-    buffer_puts(out, ",\"links\":{\"self\":\"/orders/");
-    buffer_puts(out, id);
-    buffer_puts(out, "\",\"events\":\"/orders/");
-    buffer_puts(out, id);
-    buffer_puts(out, "/events\",\"command\":\"/commands/");
-    buffer_puts(out, id);
-    buffer_puts(out, "\"}");
+    PUT(out, ",\"links\":{\"self\":\"/orders/");
+    put_bytes(out, id, ID_TEXT_SIZE - 1);
+    PUT(out, "\",\"events\":\"/orders/");
+    put_bytes(out, id, ID_TEXT_SIZE - 1);
+    PUT(out, "/events\",\"command\":\"/commands/");
+    put_bytes(out, id, ID_TEXT_SIZE - 1);
+    PUT(out, "\"}");
 }
 
 _Static_assert(ZP_COUNT(order_fields) <= FIELDS_MAX, "more rows than bits");

@@ -4,6 +4,7 @@
  * UTF-8, whatever the bytes were. */
 #include "json.h"
 
+#include "put.h"
 #include "text.h"
 
 #include <string.h>
@@ -26,15 +27,15 @@ static size_t put_special(struct buffer *out, const char *at, const char *end)
 
     if (c >= 0x80) {
         size_t step = utf8_step(at, end);
-        buffer_append(out, step == 0 ? REPLACEMENT : at, step == 0 ? sizeof(REPLACEMENT) - 1 : step);
+        put_bytes(out, step == 0 ? REPLACEMENT : at, step == 0 ? sizeof(REPLACEMENT) - 1 : step);
         return step == 0 ? 1 : step;
     }
     if (c == '"' || c == '\\') {
-        buffer_append(out, (char[]){ '\\', *at }, 2);
+        put_bytes(out, (char[]){ '\\', *at }, 2);
     } else if (escapes[c] != NULL) {
-        buffer_append(out, escapes[c], 2);
+        put_bytes(out, escapes[c], 2);
     } else {
-        buffer_append(out, (char[]){ '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] }, 6);
+        put_bytes(out, (char[]){ '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] }, 6);
     }
     return 1;
 }
@@ -42,22 +43,22 @@ static size_t put_special(struct buffer *out, const char *at, const char *end)
 void json_put_string(struct buffer *out, const char *text)
 {
     if (text == NULL) {
-        buffer_append(out, "null", 4);
+        PUT(out, "null");
         return;
     }
     const char *end = text + strlen(text);
-    buffer_append(out, "\"", 1);
+    PUT(out, "\"");
     while (text < end) {
         const char *run = text;
         while (text < end && is_plain(*text)) {
             text++;
         }
-        buffer_append(out, run, (size_t)(text - run));
+        put_bytes(out, run, (size_t)(text - run));
         if (text < end) {
             text += put_special(out, text, end);
         }
     }
-    buffer_append(out, "\"", 1);
+    PUT(out, "\"");
 }
 
 void json_put_id(struct buffer *out, const struct zp_id *id)
@@ -65,13 +66,13 @@ void json_put_id(struct buffer *out, const struct zp_id *id)
     char text[ID_TEXT_SIZE + 2];
 
     if (id_is_none(id)) {
-        buffer_append(out, "null", 4);
+        PUT(out, "null");
         return;
     }
     text[0] = '"';
     id_format(id, text + 1);
     text[ID_TEXT_SIZE] = '"';
-    buffer_append(out, text, ID_TEXT_SIZE + 1);
+    put_bytes(out, text, ID_TEXT_SIZE + 1);
 }
 
 void json_put_time(struct buffer *out, int64_t wall_us)
@@ -79,19 +80,19 @@ void json_put_time(struct buffer *out, int64_t wall_us)
     char text[TIME_TEXT_SIZE + 2];
 
     if (wall_us == 0) {
-        buffer_append(out, "null", 4);
+        PUT(out, "null");
         return;
     }
     text[0] = '"';
     time_format(wall_us, text + 1);
     text[TIME_TEXT_SIZE] = '"';
-    buffer_append(out, text, TIME_TEXT_SIZE + 1);
+    put_bytes(out, text, TIME_TEXT_SIZE + 1);
 }
 
 void json_put_count(struct buffer *out, int64_t value)
 {
     if (value == 0) {
-        buffer_append(out, "null", 4);
+        PUT(out, "null");
     } else {
         buffer_put_int(out, value);
     }

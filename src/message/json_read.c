@@ -97,12 +97,12 @@ static void read_array(struct reader *r, const struct field *field, json_t *arra
     size_t count = json_array_size(array), size;
     struct field element = list_element(field, &size);
     void *elements;
-    enum fault fault = set_list(field, self, count, r->arena, &elements);
+    enum fault fault = set_list(field, self, count, size, r->arena, &elements);
 
     if (fault == FAULT_TOO_MANY) { /* the first ones may have faults of their own */
         judge(r, path, field, fault);
         count = (size_t)field->max;
-        fault = set_list(field, self, count, r->arena, &elements);
+        fault = set_list(field, self, count, size, r->arena, &elements);
     }
     if (fault != FAULT_NONE) {
         judge(r, path, field, fault);

@@ -4,7 +4,7 @@
  * nested. */
 #include "json.h"
 
-#include <string.h>
+#include "put.h"
 
 /* How one kind of field is written. */
 typedef void put_fn(struct buffer *out, const struct field *field, const void *self, const void *at);
@@ -12,7 +12,11 @@ typedef void put_fn(struct buffer *out, const struct field *field, const void *s
 static void put_bool(struct buffer *out, const struct field *field, const void *self, const void *at)
 {
     (void)field, (void)self;
-    buffer_puts(out, *(const bool *)at ? "true" : "false");
+    if (*(const bool *)at) {
+        PUT(out, "true");
+    } else {
+        PUT(out, "false");
+    }
 }
 
 static void put_int(struct buffer *out, const struct field *field, const void *self, const void *at)
@@ -63,14 +67,14 @@ static void put_things(struct buffer *out, const struct field *field, const void
     const char *element = *(const char *const *)at;
     size_t count = list_count(field, self);
 
-    buffer_append(out, "[", 1);
+    PUT(out, "[");
     for (size_t i = 0; i < count; i++) {
         if (i > 0) {
-            buffer_append(out, ",", 1);
+            PUT(out, ",");
         }
         thing_put_json(field->thing, element + i * field->thing->size, VARIANT_ANY, out);
     }
-    buffer_append(out, "]", 1);
+    PUT(out, "]");
 }
 
 static void put_texts(struct buffer *out, const struct field *field, const void *self, const void *at)
@@ -78,14 +82,14 @@ static void put_texts(struct buffer *out, const struct field *field, const void 
     const char *const *texts = *(const char *const *const *)at;
     size_t count = list_count(field, self);
 
-    buffer_append(out, "[", 1);
+    PUT(out, "[");
     for (size_t i = 0; i < count; i++) {
         if (i > 0) {
-            buffer_append(out, ",", 1);
+            PUT(out, ",");
         }
         json_put_string(out, texts[i]);
     }
-    buffer_append(out, "]", 1);
+    PUT(out, "]");
 }
 
 static void put_ids(struct buffer *out, const struct field *field, const void *self, const void *at)
@@ -93,14 +97,14 @@ static void put_ids(struct buffer *out, const struct field *field, const void *s
     const struct zp_id *ids = at;
     size_t count = list_count(field, self);
 
-    buffer_append(out, "[", 1);
+    PUT(out, "[");
     for (size_t i = 0; i < count; i++) {
         if (i > 0) {
-            buffer_append(out, ",", 1);
+            PUT(out, ",");
         }
         json_put_id(out, &ids[i]);
     }
-    buffer_append(out, "]", 1);
+    PUT(out, "]");
 }
 
 static put_fn *const putters[FIELD_KIND_COUNT] = { /* FIELD_BYTES is always PRIVATE, FIELD_REFUSED never given */
@@ -121,10 +125,10 @@ void thing_put_members(const struct thing *thing, const void *self, uint32_t var
         if ((field->flags & (hidden | PRIVATE)) || (!(given >> i & 1) && !is_null)) {
             continue;
         }
-        buffer_append(out, field->json_key + comma, field->name_len + sizeof(",\"\":") - 1 - comma);
+        put_bytes(out, field->json_key + comma, field->name_len + sizeof(",\"\":") - 1 - comma);
         comma = 0;
         if (is_null) {
-            buffer_append(out, "null", 4);
+            PUT(out, "null");
         } else {
             putters[field->kind](out, field, self, (const char *)self + field->offset);
         }
@@ -136,9 +140,9 @@ void thing_put_members(const struct thing *thing, const void *self, uint32_t var
 
 void thing_put_json(const struct thing *thing, const void *self, uint32_t variant, struct buffer *out)
 {
-    buffer_append(out, "{", 1);
+    PUT(out, "{");
     thing_put_members(thing, self, variant, 0, out);
-    buffer_append(out, "}", 1);
+    PUT(out, "}");
 }
 
 void list_put_json(const struct field *list, const void *self, struct buffer *out)

@@ -5,6 +5,7 @@
  * reader there. */
 #include "pack.h"
 
+#include "put.h"
 #include "text.h"
 
 #include <msgpack.h>
@@ -17,7 +18,7 @@ static void pack_thing(msgpack_packer *packer, const struct thing *thing, const 
 
 static int append(void *out, const char *bytes, size_t len)
 {
-    buffer_append(out, bytes, len);
+    put_bytes(out, bytes, len);
     return 0; /* the buffer keeps its first error itself */
 }
 

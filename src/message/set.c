@@ -140,10 +140,10 @@ struct field list_element(const struct field *list, size_t *ret_size)
     }
 }
 
-enum fault set_list(const struct field *field, void *self, size_t count, struct arena *arena, void **ret_elements)
+enum fault set_list(const struct field *field, void *self, size_t count, size_t size, struct arena *arena,
+                    void **ret_elements)
 {
     void *at = (char *)self + field->offset, *elements = at;
-    size_t size;
 
     if (count < (size_t)field->min) {
         return FAULT_TOO_FEW;
@@ -151,7 +151,6 @@ enum fault set_list(const struct field *field, void *self, size_t count, struct 
     if (count > (size_t)field->max) {
         return FAULT_TOO_MANY;
     }
-    (void)list_element(field, &size);
     if (field->kind != FIELD_IDS) { /* ids stand in the struct itself */
         elements = arena_array(arena, count, size);
         if (elements == NULL) {

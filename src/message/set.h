@@ -11,9 +11,10 @@ enum fault set_int(const struct field *field, void *self, int64_t value);
 enum fault set_text(const struct field *field, void *self, const char *text, size_t len, struct arena *arena);
 enum fault set_bytes(const struct field *field, void *self, const void *bytes, size_t len);
 
-/* Makes room for a list of `count` elements and sets its length; *ret_elements is zeroed. FAULT_TOO_FEW and
- * FAULT_TOO_MANY when the count is out of bounds: nothing was set then. */
-enum fault set_list(const struct field *field, void *self, size_t count, struct arena *arena, void **ret_elements);
+/* Makes room for a list of `count` elements of `size` bytes and sets its length; *ret_elements is zeroed.
+ * FAULT_TOO_FEW and FAULT_TOO_MANY when the count is out of bounds: nothing was set then. */
+enum fault set_list(const struct field *field, void *self, size_t count, size_t size, struct arena *arena,
+                    void **ret_elements);
 /* The row of one element of a list, to be read into `size` bytes of its own, and that size. */
 struct field list_element(const struct field *list, size_t *ret_size);
 bool field_is_list(const struct field *field);

@@ -7,6 +7,8 @@
  * that is about no order. */
 #include "json.h"
 
+#include "put.h"
+
 void message_order_json(const struct order *order, struct buffer *out)
 {
     thing_put_json(&order_thing, order, VARIANT_ANY, out);
@@ -18,23 +20,23 @@ void message_submitted_json(const struct command *command, struct buffer *out)
 
     id_format(&command->order_id, order);
     id_format(&command->id, id);
-    buffer_puts(out, "{\"id\":");
+    PUT(out, "{\"id\":");
     json_put_id(out, &command->order_id);
-    buffer_puts(out, ",\"command_id\":");
+    PUT(out, ",\"command_id\":");
     json_put_id(out, &command->id);
-    buffer_puts(out, ",\"status\":");
+    PUT(out, ",\"status\":");
     json_put_string(out, ORDER_STATE_WORDS.names[ORDER_SUBMITTED]);
-    buffer_puts(out, ",\"version\":0,\"location_id\":");
+    PUT(out, ",\"version\":0,\"location_id\":");
     json_put_id(out, &command->location_id);
-    buffer_puts(out, ",\"submitted_at\":");
+    PUT(out, ",\"submitted_at\":");
     json_put_time(out, command->submitted_at);
-    buffer_puts(out, ",\"links\":{\"self\":\"/orders/");
-    buffer_puts(out, order);
-    buffer_puts(out, "\",\"events\":\"/orders/");
-    buffer_puts(out, order);
-    buffer_puts(out, "/events\",\"command\":\"/commands/");
-    buffer_puts(out, id);
-    buffer_puts(out, "\"}}");
+    PUT(out, ",\"links\":{\"self\":\"/orders/");
+    put_bytes(out, order, ID_TEXT_SIZE - 1);
+    PUT(out, "\",\"events\":\"/orders/");
+    put_bytes(out, order, ID_TEXT_SIZE - 1);
+    PUT(out, "/events\",\"command\":\"/commands/");
+    put_bytes(out, id, ID_TEXT_SIZE - 1);
+    PUT(out, "\"}}");
 }
 
 void message_event_json(const struct event *event, struct buffer *out, size_t *ret_order_at)
@@ -42,14 +44,14 @@ void message_event_json(const struct event *event, struct buffer *out, size_t *r
     ZP_ASSERT((unsigned)event->type < EV_COUNT);
     size_t order_at = 0;
 
-    buffer_puts(out, "{");
+    PUT(out, "{");
     thing_put_members(&event_thing, event, VARIANT(event->type), APART, out);
     if (event->type <= EV_ORDER_EXPIRED) {
-        buffer_puts(out, ",\"order\":");
+        PUT(out, ",\"order\":");
         order_at = out->len;
         message_order_json(&event->order, out);
     }
-    buffer_puts(out, "}");
+    PUT(out, "}");
     if (ret_order_at != NULL) {
         *ret_order_at = order_at;
     }
@@ -57,17 +59,17 @@ void message_event_json(const struct event *event, struct buffer *out, size_t *r
 
 void message_outcome_json(const struct outcome *outcome, struct buffer *out)
 {
-    buffer_puts(out, "{\"id\":");
+    PUT(out, "{\"id\":");
     json_put_id(out, &outcome->command_id);
-    buffer_puts(out, ",\"status\":");
+    PUT(out, ",\"status\":");
     json_put_string(out, outcome->err == ZP_OK ? "applied" : "refused");
-    buffer_puts(out, ",\"order_id\":");
+    PUT(out, ",\"order_id\":");
     json_put_id(out, &outcome->order_id);
-    buffer_puts(out, ",\"seq\":");
+    PUT(out, ",\"seq\":");
     json_put_count(out, outcome->seq);
-    buffer_puts(out, ",\"reasons\":");
+    PUT(out, ",\"reasons\":");
     message_reasons_json(outcome->reasons, outcome->reason_count, out);
-    buffer_puts(out, "}");
+    PUT(out, "}");
 }
 
 /* ---- menus ------------------------------------------------------------------------------------------------- */
@@ -75,13 +77,13 @@ void message_outcome_json(const struct outcome *outcome, struct buffer *out)
 void message_menu_json(const struct zp_id *location_id, const struct location_settings *settings,
                        const struct menu *menu, struct buffer *out)
 {
-    buffer_puts(out, "{\"location_id\":");
+    PUT(out, "{\"location_id\":");
     json_put_id(out, location_id);
-    buffer_puts(out, ",\"currency\":");
+    PUT(out, ",\"currency\":");
     json_put_string(out, settings->currency);
-    buffer_puts(out, ",");
+    PUT(out, ",");
     thing_put_members(&menu_thing, menu, VARIANT_ANY, 0, out);
-    buffer_puts(out, "}");
+    PUT(out, "}");
 }
 
 void message_menu_item_json(const struct menu_item *item, struct buffer *out)
@@ -128,27 +130,27 @@ struct replay_line {
 
 static void put_replay(const struct replay_line *line, struct buffer *out)
 {
-    buffer_puts(out, "{\"topic\":");
+    PUT(out, "{\"topic\":");
     json_put_string(out, line->topic);
-    buffer_puts(out, ",\"partition\":");
+    PUT(out, ",\"partition\":");
     buffer_put_int(out, line->record->partition);
-    buffer_puts(out, ",\"offset\":");
+    PUT(out, ",\"offset\":");
     buffer_put_int(out, line->record->offset);
-    buffer_puts(out, ",\"seq\":");
+    PUT(out, ",\"seq\":");
     json_put_count(out, line->seq);
-    buffer_puts(out, ",\"type\":");
+    PUT(out, ",\"type\":");
     json_put_string(out, line->type);
-    buffer_puts(out, ",\"at\":");
+    PUT(out, ",\"at\":");
     json_put_time(out, line->at);
-    buffer_puts(out, ",\"location_id\":");
+    PUT(out, ",\"location_id\":");
     json_put_id(out, line->location_id);
-    buffer_puts(out, ",\"order_id\":");
+    PUT(out, ",\"order_id\":");
     json_put_id(out, line->order_id);
-    buffer_puts(out, ",\"command_id\":");
+    PUT(out, ",\"command_id\":");
     json_put_id(out, line->command_id);
-    buffer_puts(out, ",\"data\":{");
+    PUT(out, ",\"data\":{");
     thing_put_members(line->thing, line->self, line->variant, ENVELOPE, out);
-    buffer_puts(out, "}}");
+    PUT(out, "}}");
 }
 
 void message_replay_event_json(const struct record *record, const struct event *event, struct buffer *out)

@@ -9,13 +9,15 @@
 
 #include <string.h>
 
-#define STRANGERS_MAX 32 /* names of one map that no row has: fields of a future, not thousands */
+#define STRANGERS_MAX 64 /* names that no row has, in a map and those around it: fields of a future, not thousands */
 
 struct unpack {
     struct mp_cursor cursor;
     struct arena *arena;
     enum zp_err err;
     const char *why;
+    struct name { const char *text; size_t len; } strangers[STRANGERS_MAX]; /* those of the outer maps first */
+    size_t stranger_count;
 };
 
 /* One map while it is read. */
@@ -27,8 +29,7 @@ struct map_reading {
     void *self;
     uint64_t seen, given; /* bits of rows */
     size_t next_row;     /* where the next name is looked for first */
-    struct name { const char *text; size_t len; } strangers[STRANGERS_MAX];
-    size_t stranger_count;
+    size_t first_stranger;
 };
 
 static bool unpack_thing(struct unpack *u, const struct mp_token *head, const struct thing *thing, uint32_t variant,
@@ -83,7 +84,7 @@ static bool unpack_list(struct unpack *u, const struct field *field, const struc
     size_t size;
     struct field element = list_element(field, &size);
 
-    if (!fine(u, path, field, set_list(field, self, count, u->arena, &elements))) {
+    if (!fine(u, path, field, set_list(field, self, count, size, u->arena, &elements))) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
@@ -158,17 +159,17 @@ static const struct field *find_row(struct map_reading *map, const struct mp_tok
 }
 
 /* Notes a name that no row has. False when it stood there before, or when there are too many. */
-static bool note_stranger(struct map_reading *map, const struct mp_token *name)
+static bool note_stranger(struct unpack *u, const struct map_reading *map, const struct mp_token *name)
 {
-    for (size_t i = 0; i < map->stranger_count; i++) {
-        if (map->strangers[i].len == name->len && memcmp(map->strangers[i].text, name->data, name->len) == 0) {
+    for (size_t i = map->first_stranger; i < u->stranger_count; i++) {
+        if (u->strangers[i].len == name->len && memcmp(u->strangers[i].text, name->data, name->len) == 0) {
             return false;
         }
     }
-    if (map->stranger_count == STRANGERS_MAX) {
+    if (u->stranger_count == STRANGERS_MAX) {
         return false;
     }
-    map->strangers[map->stranger_count++] = (struct name){ name->data, name->len };
+    u->strangers[u->stranger_count++] = (struct name){ name->data, name->len };
     return true;
 }
 
@@ -186,7 +187,7 @@ static bool unpack_pair(struct unpack *u, struct map_reading *map)
     struct path at = { .up = map->path, .name = name.data, .name_len = name.len };
     const struct field *field = find_row(map, &name);
     if (field == NULL) {
-        return note_stranger(map, &name) ? skip(u, &at, map->depth_left)
+        return note_stranger(u, map, &name) ? skip(u, &at, map->depth_left)
             : fail(u, &at, "no field has this name, and it stands here twice or is one of too many");
     }
     uint64_t bit = UINT64_C(1) << (field - map->thing->fields);
@@ -221,7 +222,9 @@ static bool fill_gaps(struct unpack *u, const struct map_reading *map)
 static bool unpack_thing(struct unpack *u, const struct mp_token *head, const struct thing *thing, uint32_t variant,
                          const struct path *path, size_t depth_left, void *self)
 {
-    struct map_reading map = { .thing = thing, .variant = variant, .path = path, .self = self };
+    struct map_reading map = {
+        .thing = thing, .variant = variant, .path = path, .self = self, .first_stranger = u->stranger_count,
+    };
 
     if (head->type != MP_MAP) {
         return fail(u, path, "must be a map");
@@ -235,6 +238,7 @@ static bool unpack_thing(struct unpack *u, const struct mp_token *head, const st
             return false;
         }
     }
+    u->stranger_count = map.first_stranger;
     return fill_gaps(u, &map);
 }
 

@@ -150,14 +150,16 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
         "published_offset = greatest(p.published_offset, $3), events_offset = greatest(p.events_offset, $4) "
         "WHERE p.topic = " TOPIC " AND p.partition = $1 AND p.owner = $2" },
 
-    [STATEMENT_PARTITION_TAKE] = { "partition_take", { OID_INT4, OID_UUID },
+    /* A takeover from $3, the taker's own last owner, does not count. */
+    [STATEMENT_PARTITION_TAKE] = { "partition_take", { OID_INT4, OID_UUID, OID_UUID },
         "INSERT INTO partitions AS p "
         "(topic, partition, owner, next_offset, published_offset, events_offset, takeovers) "
         "VALUES (" TOPIC ", $1, $2, 0, 0, 0, 1) ON CONFLICT (topic, partition) DO UPDATE "
-        "SET owner = excluded.owner, takeovers = p.takeovers + 1 RETURNING p" },
+        "SET owner = excluded.owner, takeovers = p.takeovers + (p.owner IS DISTINCT FROM $3)::integer RETURNING p" },
 
     [STATEMENT_PARTITION_TRY] = { "partition_try", { OID_INT4, OID_UUID, OID_INT8 },
-        "UPDATE partitions p SET trying_offset = $3 "
+        "UPDATE partitions p SET trying_offset = $3, takeovers = CASE WHEN $3 IS NOT NULL "
+        "AND $3 IS DISTINCT FROM p.trying_offset THEN 3 ELSE p.takeovers END "
         "WHERE p.topic = " TOPIC " AND p.partition = $1 AND p.owner = $2" },
 
     [STATEMENT_PARTITIONS_LIST] = { "partitions_list", { 0 },

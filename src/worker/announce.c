@@ -19,6 +19,7 @@
 
 #define TURNS_MAX 6                  /* one being filled, the others on their way */
 #define ACK_DEADLINE_US 10000000     /* what is unacknowledged for 10 s is purged */
+#define LINGER_US 500                /* a turn is one request to the broker instead of one for each outcome */
 #define PRODUCER_QUEUE_BYTES_MAX (32 << 20)
 #define DATABASE_TIMEOUT_MS 5000
 #define REDIS_TIMEOUT_MS 1000
@@ -63,7 +64,7 @@ static void on_delivery(void *opaque, const struct bus_delivery *delivery)
 static enum zp_err make_producer(struct announcer *a, char why[BUS_WHY_SIZE])
 {
     const struct bus_producer_settings settings = {
-        .brokers = a->settings->kafka, .client_id = a->settings->worker_id, .timeout_ms = 0, .linger_us = 0,
+        .brokers = a->settings->kafka, .client_id = a->settings->worker_id, .timeout_ms = 0, .linger_us = LINGER_US,
         .queue_bytes_max = PRODUCER_QUEUE_BYTES_MAX, .queue_messages_max = 100000, .on_delivery = on_delivery,
     };
     enum zp_err err = bus_producer_create(&settings, &a->producer, why);

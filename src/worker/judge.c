@@ -27,7 +27,8 @@ static enum zp_err wish(struct wishes *wishes, struct turn *turn, struct actors 
                 wishes->commands[wishes->command_count++] = outcome->order_id;
             }
         }
-        bool is_nothing = turn->entries[i].command == NULL && turn->entries[i].event == NULL;
+        const struct entry *entry = &turn->entries[i];
+        bool is_nothing = entry->command == NULL && (entry->event == NULL || entry->event->seq == 0);
         if (is_nothing || id_is_none(&outcome->location_id)) {
             continue; /* what could not be read may lie in any partition */
         }

@@ -22,6 +22,7 @@ struct partition {
     int64_t retry_at_us;          /* monotonic: when a TAKING partition may be tried */
     int64_t backoff_ms;
     bool solo;                    /* three takeovers without a commit: one record at a time, named first */
+    bool survived;                /* fenced off while a record was named: it killed nobody */
     int gaps;                     /* records missing in a row: once seeks back, twice stops */
     int64_t failing_offset;       /* a record that failed alone by its own error, -1 none */
     int64_t park_offset;          /* a record that will be parked when it comes, -1 none */

@@ -133,7 +133,7 @@ static bool is_published(const struct refiller *refiller, int32_t partition, con
 
 /* Reads the head, then one snapshot of the database, and replaces only if the head is unchanged. ZP_CATCHING_UP:
  * later. */
-static enum zp_err refill(struct refiller *refiller, const struct refill_wish *wish)
+static enum zp_err refill_with(struct refiller *refiller, const struct refill_wish *wish, int64_t event_limit)
 {
     struct live_head seen = { 0 };
     bool seen_known = false;
@@ -142,7 +142,7 @@ static enum zp_err refill(struct refiller *refiller, const struct refill_wish *w
         return err;
     }
     struct store_refill found = { 0 };
-    err = store_refill_get(refiller->store, &wish->location_id, REFILL_OPEN_MAX, LIVE_EVENTS_KEPT, &refiller->arena,
+    err = store_refill_get(refiller->store, &wish->location_id, REFILL_OPEN_MAX, event_limit, &refiller->arena,
                            &found);
     if (err != ZP_OK) {
         return err == ZP_NOT_FOUND ? ZP_OK : err;
@@ -173,6 +173,19 @@ static enum zp_err refill(struct refiller *refiller, const struct refill_wish *w
     }
     metric_add(&worker_metrics[WM_REFILLS], replaced);
     return replaced ? ZP_OK : ZP_CATCHING_UP;
+}
+
+/* With as long a history as fits: large menus make large events. */
+static enum zp_err refill(struct refiller *refiller, const struct refill_wish *wish)
+{
+    int64_t event_limit = LIVE_EVENTS_KEPT;
+    enum zp_err err = refill_with(refiller, wish, event_limit);
+    while ((err == ZP_NO_MEMORY || err == ZP_TOO_LARGE) && event_limit > 1) {
+        arena_reset(&refiller->arena);
+        event_limit /= 4;
+        err = refill_with(refiller, wish, event_limit);
+    }
+    return err;
 }
 
 static void heed_connection(struct refiller *refiller)

@@ -116,6 +116,7 @@ static void fail(struct worker *worker, struct turn *turn, enum zp_err err)
         if (partition->state != PARTITION_OWNED) {
             continue; /* met before in this turn */
         }
+        partition->survived = partition->solo && err == ZP_FENCED;
         if (partition->solo && err != ZP_FENCED) { /* it survived this one: the next death is not this record's yet */
             (void)!store_partition_try(worker->store, number, &partition->owner, -1);
         }

@@ -81,6 +81,11 @@ static enum zp_err own(struct worker *worker, struct takeover *takeover)
     partition->next_offset = partition->gathered_offset = row->next_offset;
     partition->last_command_id = row->last_command_id;
     partition->gaps = 0;
+    if (partition->survived) { /* a rival's fence told us so: nobody died over the record that was named */
+        partition->survived = false;
+        takeover->row.trying_offset = -1;
+        (void)!store_partition_try(worker->store, takeover->partition, &owner, -1);
+    }
     partition->solo = row->takeovers >= SOLO_TAKEOVERS;
     if (row->trying_offset == row->next_offset && row->takeovers >= SOLO_TAKEOVERS + SOLO_TRIES_MAX) {
         partition->park_offset = row->next_offset;
@@ -191,45 +196,59 @@ static void find_event_ends(struct worker *worker, struct takeover *takeovers, s
 
 /* ---- 4. republish ------------------------------------------------------------------------------------------------ */
 
-/* The record at that place of the mailbox, for a dead letter that may not have been written. ZP_NOT_FOUND: retention
- * took it; ZP_BUSY: the brokers do not answer. */
-static enum zp_err reread(struct worker *worker, const struct outcome *outcome, struct arena *arena,
-                          struct record **ret_copy)
+static struct entry *entry_at(struct turn *turn, int64_t offset)
 {
-    const struct bus_range range = { outcome->partition, outcome->offset, outcome->offset + 1 };
+    size_t low = 0, high = turn->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        *(turn->entries[middle].outcome.offset < offset ? &low : &high) =
+            turn->entries[middle].outcome.offset < offset ? middle + 1 : middle;
+    }
+    return low < turn->count && turn->entries[low].outcome.offset == offset ? &turn->entries[low] : NULL;
+}
+
+/* Fetches the records of parked outcomes from the mailbox: their dead letters may not have been written. One that
+ * retention took is left out. ZP_BUSY: the brokers do not answer. */
+static enum zp_err reread_letters(struct worker *worker, int32_t number, struct turn *turn)
+{
+    struct bus_range range = { .partition = number, .from = -1 };
+    for (size_t i = 0; i < turn->count; i++) {
+        if (turn->entries[i].outcome.err == ZP_PARKED) {
+            range.from = range.from < 0 ? turn->entries[i].outcome.offset : range.from;
+            range.to = turn->entries[i].outcome.offset + 1;
+        }
+    }
+    if (range.from < 0) {
+        return ZP_OK;
+    }
     char why[BUS_WHY_SIZE];
     struct bus_reader *reader = NULL;
-    struct record *record = NULL;
     bool done = false;
     int64_t until_us = clock_mono_us() + OFFSETS_TIMEOUT_MS * 1000;
     enum zp_err err = bus_reader_create(worker->settings->kafka, TOPIC_COMMANDS, &range, 1, &reader, why);
-    while (err == ZP_OK && record == NULL && !done && clock_mono_us() < until_us) {
-        err = bus_reader_next(reader, 100, &record, &done);
+    while (err == ZP_OK && !done) {
+        struct record *record = NULL;
+        err = clock_mono_us() < until_us ? bus_reader_next(reader, 100, &record, &done) : ZP_BUSY;
+        struct entry *entry = err != ZP_OK || record == NULL ? NULL : entry_at(turn, record->offset);
+        if (entry != NULL && entry->outcome.err == ZP_PARKED) {
+            entry->dead = turn_copy_record(&turn->arena, record);
+            err = entry->dead == NULL ? ZP_NO_MEMORY : ZP_OK;
+        }
+        bus_record_release(record);
     }
-    if (err == ZP_OK) {
-        *ret_copy = record == NULL ? NULL : turn_copy_record(arena, record);
-        err = record == NULL ? ZP_BUSY : *ret_copy == NULL ? ZP_NO_MEMORY : ZP_OK;
-    }
-    bus_record_release(record);
     bus_reader_destroy(reader);
-    return err;
+    return err == ZP_NOT_FOUND ? ZP_OK : err;
 }
 
 /* An outcome of the database as the entry that it was, ready to be told again. Its event reaches Redis by the
  * comparison that follows, since only the newest board is known; waiters are told at once. */
-static enum zp_err remember(struct worker *worker, struct turn *turn, const struct journal_entry *row)
+static enum zp_err remember(struct turn *turn, const struct journal_entry *row)
 {
     struct entry *entry = &turn->entries[turn->count++];
     *entry = (struct entry){ .kind = ENTRY_REPEATED, .outcome = row->outcome, .turn = turn };
     entry->meta = (struct event_meta){ .command_offset = row->outcome.offset, .user_id = row->outcome.user_id,
                                        .command_type = row->outcome.type };
     memcpy(entry->meta.fingerprint, row->outcome.fingerprint, sizeof entry->meta.fingerprint);
-    if (row->outcome.err == ZP_PARKED) {
-        enum zp_err err = reread(worker, &row->outcome, &turn->arena, &entry->dead);
-        if (err != ZP_OK && err != ZP_NOT_FOUND) {
-            return err;
-        }
-    }
     if (row->event.seq == 0) {
         return judge_announcement(turn, entry);
     }
@@ -245,15 +264,18 @@ static enum zp_err remember(struct worker *worker, struct turn *turn, const stru
     return message_event_decode(entry->value, entry->value_len, &turn->arena, entry->event, &why);
 }
 
-/* Hands over the next piece of what may not have reached the log. *ret_done when that was the last. */
-static enum zp_err republish_piece(struct worker *worker, int32_t number, int64_t *offset, struct turn *turn,
-                                   bool *ret_done)
+/* Hands over the next piece, at most `limit` rows, of what may not have reached the log. */
+static enum zp_err republish_piece(struct worker *worker, int32_t number, size_t limit, int64_t *offset,
+                                   struct turn *turn, bool *ret_done)
 {
-    size_t limit = turn->count_max < REPUBLISH_ROWS ? turn->count_max : REPUBLISH_ROWS, count = 0;
+    size_t count = 0;
     struct journal_entry *rows = NULL;
     enum zp_err err = store_outcomes_from(worker->store, number, *offset, limit, &turn->arena, &rows, &count);
     for (size_t i = 0; err == ZP_OK && i < count; i++) {
-        err = remember(worker, turn, &rows[i]);
+        err = remember(turn, &rows[i]);
+    }
+    if (err == ZP_OK) {
+        err = reread_letters(worker, number, turn);
     }
     if (err != ZP_OK || count == 0) {
         announcer_return(worker->announcer, turn);
@@ -272,6 +294,7 @@ static enum zp_err republish(struct worker *worker, struct takeover *takeover)
 {
     int64_t offset = worker->marks[takeover->partition].published_offset;
     bool done = offset >= worker->partitions[takeover->partition].next_offset;
+    size_t limit = REPUBLISH_ROWS;
     while (!done) {
         struct turn *turn = announcer_turn(worker->announcer);
         if (turn == NULL && announcer_drain(worker->announcer, REPUBLISH_WAIT_MS)) {
@@ -281,8 +304,11 @@ static enum zp_err republish(struct worker *worker, struct takeover *takeover)
             takeover_put_off(worker, takeover, "republish", "the log does not acknowledge");
             return ZP_BUSY;
         }
-        enum zp_err err = republish_piece(worker, takeover->partition, &offset, turn, &done);
-        if (err != ZP_OK) {
+        limit = limit < turn->count_max ? limit : turn->count_max;
+        enum zp_err err = republish_piece(worker, takeover->partition, limit, &offset, turn, &done);
+        if (err == ZP_NO_MEMORY && limit > 1) { /* large ones: fewer at a time */
+            limit /= 2;
+        } else if (err != ZP_OK) {
             takeover_put_off(worker, takeover, "republish",
                              err == ZP_MALFORMED ? "an event of the journal cannot be read"
                                                  : "the log or the database");

@@ -1,4 +1,6 @@
-"""Fixtures of the flow tests. They run against the stack whose env file ZAPORA_STACK_ENV names; tests/run flow makes one.
+"""Fixtures of the flow tests. They run against the stack that the env file ZAPORA_STACK_ENV describes.
+
+tests/run flow makes such a stack.
 
 To run them against a stack of your own, which they will do harm to:
     ZAPORA_STACK_ENV=$PWD/.local/env /usr/bin/python3 -m pytest tests/flow -k first_order

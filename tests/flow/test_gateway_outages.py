@@ -7,6 +7,12 @@ import uuid
 from harness import eventually
 
 
+def forget_connections(stack):
+    """The shared connections of a gateway that is gone: none of them may be tried once more."""
+    for api in stack._apis.values():
+        api.close()
+
+
 def verdict(stack, check):
     """The line of a check in /readyz?verbose: True, False; and whether the gateway is ready all the same."""
     answer = stack.ops("gateway-1").get("/readyz?verbose")
@@ -126,12 +132,14 @@ def test_a_gateway_that_stops_finishes_what_it_has_begun(whole_stack):
     eventually(lambda: not stack.alive("gateway-1"), timeout_s=15)
     assert time.monotonic() - began < 12
     assert '"message":"stopped"' in stack.log("gateway-1")
+    forget_connections(stack)
 
 
 def test_a_gateway_that_is_killed_loses_nothing_that_it_answered(whole_stack):
     stack = whole_stack
     answered = [stack.place().expect(202).json["id"] for _ in range(20)]
     stack.kill("gateway-1")
+    forget_connections(stack)
     stack.up()
     for order_id in answered:
         stack.order_reaches(order_id, "accepted")

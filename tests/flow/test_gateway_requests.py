@@ -314,6 +314,16 @@ def test_only_our_own_tokens_open_the_door(stack):
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
+def test_a_stream_ends_with_its_token(stack):
+    forge = Forge(stack)
+    token = forge.token(claims=forge.claims(role="kitchen", locations=[stack.location], exp=int(time.time()) + 2))
+    began = time.monotonic()
+    with stack.new_api(token=token).events(f"/locations/{stack.location}/events") as stream:
+        assert stream.status == 200
+        assert stream.response.read().decode().endswith(": token expired\n\n")
+    assert time.monotonic() - began < 5
+
+
 def test_a_login_that_is_wrong_says_no_more_than_that(stack):
     api = stack.new_api()
     email = stack.env["ZAPORA_DEMO_CUSTOMER_EMAIL"]

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Counts test cases. Usage: count.py meson TESTLOG.json | count.py junit RESULTS.xml
 
-Prints "PASSED FAILED SKIPPED", and on standard error each failure with its output. Single cases of a cmocka or TAP program are
-counted; a program that prints neither is one case; a program that ended badly without a failed case (a crash, a leak that the
-sanitizer found, a timeout) is one failure more.
+Prints "PASSED FAILED SKIPPED", and on standard error each failure with its output. Single cases of a cmocka or TAP
+program are counted; a program that prints neither is one case; a program that ended badly without a failed case (a
+crash, a leak that the sanitizer found, a timeout) is one failure more.
 """
 import json
 import re
@@ -17,7 +17,8 @@ def count_cases(text):
     """Passed, failed and skipped cases that a program's output tells of; None if it tells of none."""
     if re.search(r"^\[=+\] (?:.*: )?Running \d+ test", text, re.M):
         passed = len(re.findall(r"^\[ +OK +\] ", text, re.M))
-        # These two stand there case by case and once more in the list at the end of their group: its head has the number.
+        # These two stand there case by case and once more in the list at the end of their group: its head has the
+        # number.
         failed, skipped = (sum(int(n) for n in re.findall(rf"^\[ +{word} +\] (\d+) test", text, re.M))
                            for word in ("FAILED", "SKIPPED"))
         return passed, failed, skipped

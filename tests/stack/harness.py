@@ -1,7 +1,7 @@
 """What flow tests stand on: the running stack, an HTTP client, event streams, and ways to do harm to the parts.
 
-Everything is told by the stack's env file. Only Debian's python3, python3-pytest and python3-psycopg2 are needed, and the
-programs kcat and bash.
+Everything is told by the stack's env file. Only Debian's python3, python3-pytest and python3-psycopg2 are needed, and
+the programs kcat and bash.
 """
 import http.client
 import json
@@ -118,7 +118,7 @@ class Api:
 
 
 class EventStream:
-    """Iterates over the events of a stream as {"id", "event", "data"}; a read longer than timeout_s raises socket.timeout."""
+    """A stream's events, one by one, as {"id", "event", "data"}; waiting too long raises socket.timeout."""
 
     def __init__(self, address, path, headers, timeout_s):
         self.connection = http.client.HTTPConnection(*address, timeout=timeout_s)

@@ -9,25 +9,32 @@ build_zapora() {
     read -ra arguments <<<"${ZAPORA_MESON_ARGS:---buildtype=release}"
     build_configure "${arguments[@]}"
     if ! ninja -C "$build_dir" "$@" | tee "$step_dir/ninja"; then
-        step_cause "the compiler or the linker refused something: $(grep -m 1 -E 'error:|undefined reference|cannot find' "$step_dir/ninja" || printf 'see the log')"
+        step_cause "the compiler or the linker refused something: $(build_first_fault <"$step_dir/ninja")"
         return 1
     fi
     step_note "${arguments[*]}"
 }
 
-# meson is asked only when the folder is new or the arguments are not the ones it was made with.
+build_first_fault() { grep -m 1 -E 'error:|undefined reference|cannot find' || printf 'see the log'; }
+
+# meson is asked only when the folder is new, or was made with other arguments or for a checkout that was elsewhere.
+# Options that are not named would keep their old value if it were configured again, so such a folder starts afresh.
 build_configure() {
-    local stamp=$build_dir/zapora-meson-args
+    local stamp=$build_dir/zapora-setup made_for="$local_root $build_dir $*"
     local -a again=()
-    if [[ -e $build_dir/build.ninja && $(cat "$stamp" 2>/dev/null) == "$*" ]]; then
+    if [[ -e $build_dir/build.ninja && $(cat "$stamp" 2>/dev/null) == "$made_for" ]]; then
         return
     fi
-    # Options that are not named keep their old value when a folder is configured again, so a changed list starts afresh.
-    [[ ! -e $build_dir/meson-private/coredata.dat ]] || again=(--wipe)
+    if [[ -e $stamp ]]; then
+        rm -rf -- "${build_dir:?}"
+    elif [[ -e $build_dir/meson-private/coredata.dat ]]; then
+        again=(--reconfigure) # somebody made it by hand: it is not ours to empty
+    fi
     mkdir -p -- "$build_dir"
     if ! meson setup "${again[@]}" "$build_dir" "$local_root" "$@"; then
-        step_cause 'meson could not configure the build: the last line of the log says which dependency or option; the packages come with up without --no-install'
+        step_cause 'meson could not configure the build: the last lines say which dependency or option;' \
+            'the packages come with an up without --no-install'
         return 1
     fi
-    printf '%s' "$*" >"$stamp"
+    printf '%s' "$made_for" >"$stamp"
 }

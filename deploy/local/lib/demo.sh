@@ -16,7 +16,8 @@ demo_users() {
     step_note 'customer, kitchen, manager, admin'
 }
 
-# Step: settings and menu. A later up leaves them as they are now, unless the file changed: somebody may have edited the menu.
+# Step: settings and menu. A later up leaves them as they are now, unless the file changed: somebody may have edited
+# the menu.
 demo_restaurant() {
     local file=$demo_dir/restaurant.json stamp=$local_dir/demo-loaded sum items
     sum=$(sha256sum <"$file")
@@ -30,15 +31,15 @@ demo_restaurant() {
     step_note "$(jq -r .location.name "$file"), $items"
 }
 
-# demo_request STATUS METHOD PATH [CURL-ARGUMENT...]: prints the body; fails unless the answer has that status. A 503 says that
-# a retry is safe, and in the first seconds of a stack it is no fault: so it is retried for a while.
+# demo_request STATUS METHOD PATH [CURL-ARGUMENT...]: prints the body; fails unless the answer has that status. A 503
+# says that a retry is safe, and in the first seconds of a stack it is no fault: so it is retried for a while.
 demo_request() {
     local want=$1 method=$2 path=$3 body status
     local -i deadline=$((SECONDS + 15))
     shift 3
     while :; do
-        body=$(curl -sS --noproxy '*' --max-time 20 -X "$method" -H 'Content-Type: application/json' -w '\n%{http_code}' \
-            "$@" "$(env_read ZAPORA_URL)$path") || true
+        body=$(curl -sS --noproxy '*' --max-time 20 -X "$method" -H 'Content-Type: application/json' \
+            -w '\n%{http_code}' "$@" "$(env_read ZAPORA_URL)$path") || true
         status=${body##*$'\n'}
         body=${body%"$status"}
         printf '%s %s: %s\n' "$method" "$path" "$status" >&2
@@ -49,7 +50,8 @@ demo_request() {
     done
     if [[ $status != "$want" ]]; then
         printf '%s\n' "$body" >&2
-        step_cause "$method ${path%%\?*} was answered with $status instead of $want; logs/gateway-1.log has the request by its request_id"
+        step_cause "$method ${path%%\?*} was answered with $status instead of $want;" \
+            "logs/gateway-1.log has the request by its request_id"
         return 1
     fi
     printf '%s' "$body"
@@ -61,7 +63,8 @@ demo_basket() {
         location_id: $location, type: "pickup", customer: { name: "Demo Customer" },
         lines: [.items[] | select(.available)][:2] | map({
             item_id: .id, quantity: 1,
-            options: [.option_groups[]? | .min as $min | [.options[] | select(.available)][:$min][] | { option_id: .id, quantity: 1 }]
+            options: [.option_groups[]? | .min as $min | [.options[] | select(.available)][:$min][]
+                      | { option_id: .id, quantity: 1 }]
         })
     }'
 }
@@ -70,7 +73,8 @@ demo_basket() {
 demo_login() {
     email=$(env_read ZAPORA_DEMO_CUSTOMER_EMAIL) password=$(env_read ZAPORA_DEMO_CUSTOMER_PASSWORD) \
         jq -n '{ email: env.email, password: env.password }' >"$step_dir/login"
-    demo_request 200 POST /auth/login --data-binary "@$step_dir/login" | jq -r '"Authorization: Bearer \(.access_token)"' >"$step_dir/token"
+    demo_request 200 POST /auth/login --data-binary "@$step_dir/login" |
+        jq -r '"Authorization: Bearer \(.access_token)"' >"$step_dir/token"
 }
 
 # Step: an order by the public API, from submitted to accepted.
@@ -82,14 +86,16 @@ demo_order() {
     menu=$(demo_request 200 GET "/menu-items?location_id=$location")
     basket=$(demo_basket "$location" <<<"$menu")
     began=$EPOCHREALTIME
-    order=$(demo_request 202 POST /orders -H "@$step_dir/token" -H "Idempotency-Key: $(random_uuid)" --data-binary "$basket")
+    order=$(demo_request 202 POST /orders -H "@$step_dir/token" -H "Idempotency-Key: $(random_uuid)" \
+        --data-binary "$basket")
     id=$(jq -r .id <<<"$order")
     seen=$(jq -r .status <<<"$order")
     status=$seen
     until [[ $status == accepted ]]; do
         if [[ $status != submitted ]] || ((++tries > 4)); then
             printf '%s\n' "$order"
-            step_cause "the order is \"$status\": its \"reasons\" are in the log above, and logs/worker-1.log has the outcome"
+            step_cause "the order is \"$status\": its \"reasons\" are in the log above," \
+                'and the logs of the workers have the outcome'
             return 1
         fi
         order=$(demo_request 200 GET "/orders/$id?wait=5" -H "@$step_dir/token" \

@@ -1,11 +1,12 @@
 # shellcheck shell=bash
 # Kafka: one KRaft node from the cache's jars. See deploy/local/kafka/ for its settings and its log's.
 
-# Measured with 4.4.0 on two cores, 3,000 messages/s with acks=all: the serial collector (p99 21 ms, p999 50 ms while producer
-# and broker share the cores) beats G1 (41, 77), whose helper threads only compete for them, and parallel (27, 67), and with
-# 512 MiB its pauses stay short. Start-up takes 2.5 s with the C1 compiler alone against 3.5 s with both, but each message then
-# costs a fifth more for ever; short-lived test stacks therefore add -XX:TieredStopAtLevel=1 by ZAPORA_KAFKA_JVM_OPTIONS.
-# -UsePerfData: its statistics file makes the JVM wait for the disk. Out of memory ends it: half a broker is worse than none.
+# Measured with 4.4.0 on two cores, 3,000 messages/s with acks=all: the serial collector (p99 21 ms, p999 50 ms while
+# producer and broker share the cores) beats G1 (41, 77), whose helper threads only compete for them, and parallel
+# (27, 67), and with 512 MiB its pauses stay short. Start-up takes 2.5 s with the C1 compiler alone against 3.5 s with
+# both, but each message then costs a fifth more for ever; short-lived test stacks therefore add
+# -XX:TieredStopAtLevel=1 by ZAPORA_KAFKA_JVM_OPTIONS. -UsePerfData: its statistics file makes the JVM wait for the
+# disk. Out of memory ends it: half a broker is worse than none.
 kafka_jvm=(-Xms256m -Xmx512m -XX:+UseSerialGC -XX:-UsePerfData -XX:+ExitOnOutOfMemoryError -Djava.awt.headless=true)
 
 kafka_java() { # kafka_java LOG CLASS [ARGUMENT...]: fills the array kafka_command
@@ -24,7 +25,8 @@ kafka_java() { # kafka_java LOG CLASS [ARGUMENT...]: fills the array kafka_comma
     read -ra options <<<"${ZAPORA_KAFKA_JVM_OPTIONS:-}"
     # Its libraries unpack native code, and a killed JVM leaves that behind: in our folder, not in everybody's.
     mkdir -p -- "$local_dir/kafka/tmp"
-    kafka_command=("$java" "${kafka_jvm[@]}" "${options[@]}" -cp "$cache/*" "-Djava.io.tmpdir=$local_dir/kafka/tmp" "-Dzapora.kafka.log=$log"
+    kafka_command=("$java" "${kafka_jvm[@]}" "${options[@]}" -cp "$cache/*"
+        "-Djava.io.tmpdir=$local_dir/kafka/tmp" "-Dzapora.kafka.log=$log"
         "-Dlog4j2.configurationFile=$local_root/deploy/local/kafka/log4j2.properties" "$@")
 }
 

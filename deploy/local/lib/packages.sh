@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What Debian 12 has to install, and Kafka's jars from Maven. Only what is missing is installed; root installs as it is,
-# anybody else by sudo, and sudo is asked for nothing else.
+# What Debian 12 has to install, and Kafka's jars from Maven. Only what is missing is installed; root installs as it
+# is, anybody else by sudo, and sudo is asked for nothing else.
 
 # Programs that any installation may provide, as program=package.
 local_programs=(
@@ -56,7 +56,8 @@ packages_missing() {
 packages_install() {
     local -a missing
     if ! command -v apt-get dpkg-query >/dev/null; then
-        step_cause 'there is no apt-get: on another system install the packages named in deploy/local/lib/packages.sh by hand, then run up --no-install'
+        step_cause 'there is no apt-get: on another system install what deploy/local/lib/packages.sh names by hand,' \
+            'then run up --no-install'
         return 1
     fi
     mapfile -t missing < <(packages_missing "$@")
@@ -84,8 +85,9 @@ packages_as_root() {
     if ((EUID == 0)); then "$@"; else sudo "$@"; fi
 }
 
-# Debian's PostgreSQL package makes and starts a cluster of its own, and so does redis-server with its service. This machine
-# asked for neither: no cluster is made, and with systemd the services that came with these packages are switched off again.
+# Debian's PostgreSQL package makes and starts a cluster of its own, and so does redis-server with its service. This
+# machine asked for neither: no cluster is made, and with systemd the services that came with these packages are
+# switched off again.
 packages_without_system_services() {
     local conf=/etc/postgresql-common/createcluster.conf status=0 package
     local -a services=()
@@ -121,9 +123,9 @@ kafka_cache() {
     printf '%s' "${XDG_CACHE_HOME:-${HOME:-$local_dir}/.cache}/zapora/kafka-$version"
 }
 
-# What a complete folder holds: the pom it came from, and each jar with its size.
+# What a complete folder holds: by the pom's names and versions, and each jar with its size.
 kafka_jars_list() {
-    sha256sum <"$kafka_pom"
+    grep -E 'Id>|ersion>' "$kafka_pom" | sha256sum
     (cd "$1" && stat -c '%n %s' -- *.jar)
 }
 
@@ -143,9 +145,10 @@ kafka_jars_resolve() {
         return
     fi
     fresh=$(mktemp -d "$cache.XXXXXX")
-    # --update-snapshots also makes Maven try again what failed the last time, instead of remembering the failure for a day.
-    if ! mvn --batch-mode --no-transfer-progress --strict-checksums --update-snapshots -Dstyle.color=never -f "$kafka_pom" \
-        dependency:copy-dependencies "-DoutputDirectory=$fresh"; then
+    # --update-snapshots also makes Maven try again what failed the last time, instead of remembering the failure for
+    # a day.
+    if ! mvn --batch-mode --no-transfer-progress --strict-checksums --update-snapshots -Dstyle.color=never \
+        -f "$kafka_pom" dependency:copy-dependencies "-DoutputDirectory=$fresh"; then
         rm -rf -- "$fresh"
         return 1
     fi

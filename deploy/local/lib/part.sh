@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# Parts: the servers of a stack. run/<part>.pid holds one integer, the server's own process; run/<part>.born, written before
-# it, says which process that was (boot and start time), so that a pid that was given to somebody else is not taken for ours.
+# Parts: the servers of a stack. run/<part>.pid holds one integer, the server's own process; run/<part>.born, written
+# before it, says which process that was (boot and start time), so that a pid that was given to somebody else is not
+# taken for ours.
 #
-# A part of kind KIND (gateway-1: gateway) has three functions: KIND_start PART launches it by part_launch, KIND_check PART exits
-# 0 when it serves, KIND_tend PART, called while it is waited for, looks after what it waits for itself.
+# A part of kind KIND (gateway-1: gateway) has three functions: KIND_start PART launches it by part_launch, KIND_check
+# PART exits 0 when it serves, KIND_tend PART, called while it is waited for, looks after what it waits for itself.
 
 # Which process a pid is: two processes never share boot, pid and start time.
 part_born() {
@@ -38,8 +39,9 @@ part_kind() { printf '%s' "${1%%-*}"; }
 
 part_env=() # NAME=VALUE: what part_launch exports; not on a command line, which everybody on the machine can read
 
-# part_launch PART COMMAND...: runs the command as a daemon of its own session, its output in the part's log. The process
-# that writes the pid file becomes the command, so there is no moment in which the server runs and nobody knows its pid.
+# part_launch PART COMMAND...: runs the command as a daemon of its own session, its output in the part's log. The
+# process that writes the pid file becomes the command, so there is no moment in which the server runs and nobody
+# knows its pid.
 part_launch() {
     local part=$1 log=$logs_dir/$1${part_log_suffix:-}.log
     shift
@@ -58,7 +60,8 @@ part_launch() {
     part_env=()
 }
 
-# Step: has a part running and serving. What dies meanwhile by somebody's kill -9 is started once more, at most three times.
+# Step: has a part running and serving. What dies meanwhile by somebody's kill -9 is started once more, at most three
+# times.
 part_ensure() { # part_ensure PART LIMIT_S
     local part=$1 limit_s=$2 kind attempt word outcome part_child
     kind=$(part_kind "$part")
@@ -82,7 +85,8 @@ part_ensure() { # part_ensure PART LIMIT_S
     return 1
 }
 
-# Waits until a part serves; sets outcome. (A return value would need a condition, and that switches errexit off in here.)
+# Waits until a part serves; sets outcome. (A return value would need a condition, and that switches errexit off in
+# here.)
 part_wait() {
     local part=$1 limit_s=$2 kind
     local -i deadline=$((SECONDS + limit_s))
@@ -132,7 +136,8 @@ part_deaths() {
 part_late() {
     outcome=failed
     [[ -s $step_dir/log ]] || step_log "$logs_dir/$1.log"
-    step_cause "$1 runs (pid $(part_pid "$1" || true)) but did not serve in time; the last try said: $(tr '\n' ' ' <"$step_dir/check" | cut -c 1-400)"
+    step_cause "$1 runs (pid $(part_pid "$1" || true)) but did not serve in time; the last try said:" \
+        "$(tr '\n' ' ' <"$step_dir/check" | cut -c 1-400)"
 }
 
 # part_stop SIGNAL LIMIT_S PART...: asks all of them at once and waits; who does not go is killed, with a word.
@@ -174,7 +179,8 @@ part_stop() {
 # part_must_be_free PART PORT: a clear word before the server's own.
 part_must_be_free() {
     if ! port_is_free "$2"; then
-        step_cause "port $2 of $1 is taken by another program; end it, or forget this stack by down --purge and run up again"
+        step_cause "port $2 of $1 is taken by another program:" \
+            'end it, or forget this stack by down --purge and run up again'
         return 1
     fi
 }

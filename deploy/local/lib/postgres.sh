@@ -1,11 +1,12 @@
 # shellcheck shell=bash
-# PostgreSQL 15: a cluster of the stack's own, below <state>/postgres. It refuses to run as root, so root runs it as postgres.
+# PostgreSQL 15: a cluster of the stack's own, below <state>/postgres. It refuses to run as root, so root runs it as
+# postgres.
 
 postgres_bin=/usr/lib/postgresql/15/bin
 
-# Fills postgres_as: what to put before a PostgreSQL program. Root's state may lie below a folder of mode 0700 that the user
-# postgres cannot enter; the capability lets it through for reading and searching, no more. setpriv execs, so the process
-# that is started is the server itself (runuser forks).
+# Fills postgres_as: what to put before a PostgreSQL program. Root's state may lie below a folder of mode 0700 that
+# the user postgres cannot enter; the capability lets it through for reading and searching, no more. setpriv execs, so
+# the process that is started is the server itself (runuser forks).
 postgres_become() {
     postgres_as=()
     ((EUID == 0)) || return 0
@@ -14,7 +15,8 @@ postgres_become() {
         postgres_as+=(--inh-caps=+dac_read_search --ambient-caps=+dac_read_search)
     fi
     if ! "${postgres_as[@]}" test -e "$env_file"; then
-        step_cause "the user postgres cannot reach $local_dir and this container withholds the capability for it: set ZAPORA_LOCAL_DIR to a folder it can enter"
+        step_cause "the user postgres cannot reach $local_dir, and this container withholds the capability for it:" \
+            'set ZAPORA_LOCAL_DIR to a folder that it can enter'
         return 1
     fi
 }
@@ -53,8 +55,9 @@ postgres_init() {
     mv -- "$dir/data.new" "$dir/data"
 }
 
-# Backends of a server that was killed see its death and go, except one that is frozen: as long as it is attached to the
-# shared memory no new server starts. Nothing they hold is lost by ending them: the server that could commit it is dead.
+# Backends of a server that was killed see its death and go, except one that is frozen: as long as it is attached to
+# the shared memory no new server starts. Nothing they hold is lost by ending them: the server that could commit it is
+# dead.
 postgres_clear_orphans() {
     local data=$1 proc signal
     for signal in '' '' '' '' QUIT '' KILL '' ''; do
@@ -68,8 +71,8 @@ postgres_clear_orphans() {
     done
 }
 
-# A killed server that its parent has not waited for yet still has its pid, and to the next server that looks like a running
-# one. It is dead all the same, and its backends are gone.
+# A killed server that its parent has not waited for yet still has its pid, and to the next server that looks like a
+# running one. It is dead all the same, and its backends are gone.
 postgres_clear_lock() {
     local pid
     if { read -r pid <"$1"; } 2>/dev/null && ! part_born "$pid"; then
@@ -80,15 +83,16 @@ postgres_clear_lock() {
 # Serves means: takes a query. The first time, the stack's own role and database are made on the way.
 postgres_check() {
     if [[ ! -e $local_dir/postgres/role-made ]]; then
-        postgres_query ZAPORA_LOCAL_POSTGRES_ADMIN <<<'SELECT 1' && postgres_make_role && : >"$local_dir/postgres/role-made" || return 1
+        postgres_make_role || return 1
+        : >"$local_dir/postgres/role-made"
     fi
     postgres_query ZAPORA_POSTGRES <<<'SELECT 1'
 }
 
 postgres_tend() { :; }
 
-# postgres_query ENV-KEY: runs the SQL on its standard input, prints bare values. Secrets travel by environment and standard
-# input only: a command line is there for everybody to read.
+# postgres_query ENV-KEY: runs the SQL on its standard input, prints bare values. Secrets travel by environment and
+# standard input only: a command line is there for everybody to read.
 postgres_query() {
     local uri rest address
     uri=$(env_read "$1")
@@ -99,15 +103,19 @@ postgres_query() {
         PGCONNECT_TIMEOUT=3 PGAPPNAME=zapora-up timeout 10 "$postgres_bin/psql" -X -q -A -t -v ON_ERROR_STOP=1
 }
 
+postgres_admin() { postgres_query ZAPORA_LOCAL_POSTGRES_ADMIN; }
+
 # Each statement only if its effect is missing: an up that was cut off here goes on where it stopped.
 postgres_make_role() {
-    local password
+    local password found
     password=$(env_read ZAPORA_POSTGRES)
     password=${password#*://zapora:}
-    if [[ -z $(postgres_query ZAPORA_LOCAL_POSTGRES_ADMIN <<<"SELECT 1 FROM pg_roles WHERE rolname = 'zapora'") ]]; then
-        postgres_query ZAPORA_LOCAL_POSTGRES_ADMIN <<<"CREATE ROLE zapora LOGIN PASSWORD '${password%%@*}'"
+    found=$(postgres_admin <<<"SELECT 1 FROM pg_roles WHERE rolname = 'zapora'") || return 1
+    if [[ -z $found ]]; then
+        postgres_admin <<<"CREATE ROLE zapora LOGIN PASSWORD '${password%%@*}'" || return 1
     fi
-    if [[ -z $(postgres_query ZAPORA_LOCAL_POSTGRES_ADMIN <<<"SELECT 1 FROM pg_database WHERE datname = 'zapora'") ]]; then
-        postgres_query ZAPORA_LOCAL_POSTGRES_ADMIN <<<'CREATE DATABASE zapora OWNER zapora'
+    found=$(postgres_admin <<<"SELECT 1 FROM pg_database WHERE datname = 'zapora'") || return 1
+    if [[ -z $found ]]; then
+        postgres_admin <<<'CREATE DATABASE zapora OWNER zapora' || return 1
     fi
 }

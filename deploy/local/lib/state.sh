@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # State of one stack: its folder, its lock, its env file.
 #
-# Invariant: a value that is in the env file stays as it is (ports, passwords, keys survive each later up); only missing lines
-# are added. The one exception is ZAPORA_BIN, which follows an explicit ZAPORA_BUILD_DIR.
+# Invariant: a value that is in the env file stays as it is (ports, passwords, keys survive each later up); only
+# missing lines are added. The one exception is ZAPORA_BIN, which follows an explicit ZAPORA_BUILD_DIR.
 
 # What up, down and their caller agree on; set by state_init.
 local_dir='' build_dir='' env_file='' logs_dir='' run_dir=''
@@ -15,7 +15,8 @@ state_init() {
     run_dir=$local_dir/run
     build_dir=$(state_build_dir)
     # These are this script's own settings; a role must not take them for its.
-    export -n ZAPORA_LOCAL_DIR ZAPORA_BUILD_DIR ZAPORA_MESON_ARGS ZAPORA_WORKERS ZAPORA_GATEWAYS ZAPORA_KAFKA_JVM_OPTIONS
+    export -n ZAPORA_LOCAL_DIR ZAPORA_BUILD_DIR ZAPORA_MESON_ARGS ZAPORA_WORKERS ZAPORA_GATEWAYS
+    export -n ZAPORA_KAFKA_JVM_OPTIONS
 }
 
 # An explicit folder, else the one the stack was made with, else one inside the state.
@@ -44,7 +45,8 @@ die() {
     exit 1
 }
 
-# One up or down at a time for one stack. A purge may remove the file while somebody waits for its lock, so look again.
+# One up or down at a time for one stack. A purge may remove the file while somebody waits for its lock, so look
+# again.
 state_lock() {
     local limit_s=$1
     while :; do
@@ -102,16 +104,18 @@ env_flush() {
 random_hex() { od -An -v -N "$1" -tx1 /dev/urandom | tr -d ' \n'; }
 random_uuid() { cat /proc/sys/kernel/random/uuid; }
 
-# $1 free ports below the range the kernel hands out for outgoing connections. A random start keeps two stacks that are made
-# at the same time apart; each port is bound to be sure, and all are held until the last is found. perl-base is always there.
+# $1 free ports below the range the kernel hands out for outgoing connections. A random start keeps two stacks that
+# are made at the same time apart; each port is bound to be sure, and all are held until the last is found. perl-base
+# is always there.
 free_ports() {
     perl -MIO::Socket::INET -e '
         my ($wanted) = @ARGV;
         for (1 .. 50) {
             my $base = 12000 + 20 * int rand 990;
-            my @held = map { IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => $base + $_) } 0 .. $wanted - 1;
+            my @ports = map { $base + $_ } 0 .. $wanted - 1;
+            my @held = map { IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => $_) } @ports;
             next if grep { !defined } @held;
-            print join(" ", map { $base + $_ } 0 .. $wanted - 1), "\n";
+            print "@ports\n";
             exit 0;
         }
         exit 1;' "$1"

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # Steps: each has a name, says that it worked and how long it took, or names its log and the likely cause.
 #
-# Invariants: a step's function runs in a subshell with errexit on, its output goes to the step's log, and what it wants to be
-# seen it says through step_note, step_log and step_cause. A step that fails ends the program.
+# Invariants: a step's function runs in a subshell with errexit on, its output goes to the step's log, and what it
+# wants to be seen it says through step_note, step_log and step_cause. A step that fails ends the program.
 
 step_dir=''         # scratch files of the step that runs; made by step_init
 step_ok='ok' step_failed='FAILED'
@@ -24,7 +24,7 @@ step_finish() {
 # For a step's function: what to print behind its time, where to look and what it probably is when it fails.
 # step_log may name several files, each by a call; the first one with something new in it is shown.
 step_note() { printf '%s' "$*" >"$step_dir/note"; }
-step_log() { printf '%s\t%s\n' "$(stat -c %s -- "$1" 2>/dev/null || printf 0)" "$1" >>"$step_dir/log"; } # before it is written to
+step_log() { printf '%s\t%s\n' "$(file_size "$1")" "$1" >>"$step_dir/log"; } # call it before the file is written to
 step_cause() { printf '%s' "$*" >"$step_dir/cause"; }
 
 # Seconds since EPOCHREALTIME value $1, as 12.3
@@ -33,11 +33,11 @@ step_seconds() {
     printf '%d.%d' $((tenths / 10)) $((tenths % 10))
 }
 
+file_size() { stat -c %s -- "$1" 2>/dev/null || printf 0; }
+
 # A log over 64 MiB makes room before more is written to it; one older is kept.
 log_rotate() {
-    local size
-    size=$(stat -c %s -- "$1" 2>/dev/null || printf 0)
-    if ((size > 64 * 1024 * 1024)); then
+    if (($(file_size "$1") > 64 * 1024 * 1024)); then
         mv -f -- "$1" "$1.1"
     fi
 }
@@ -116,7 +116,7 @@ cannot allocate memory;out of memory;outofmemory;killed|not enough memory: the s
 error: .*sanitizer;runtime error:|the program broke a rule that the sanitizer watches: the log shows where
 permission denied;operation not permitted|a file here belongs to another user: was up run as root before?
 END
-    line=$(grep -m 1 -E 'Exception: |[Ee]rror: |FATAL: ' <<<"$text" || grep -m 1 -iE 'error|fatal|cannot|could not' <<<"$text" ||
-        tail -n 1 <<<"$text")
+    line=$(grep -m 1 -E 'Exception: |[Ee]rror: |FATAL: ' <<<"$text" ||
+        grep -m 1 -iE 'error|fatal|cannot|could not' <<<"$text" || tail -n 1 <<<"$text")
     printf 'not known to this script; the log says %s' "${line:-nothing}" | cut -c 1-300
 }

@@ -86,6 +86,7 @@ static void values_of_any_size_come_back_as_they_were(void **state)
         assert_memory_equal(&events[i].order_id, &draft->events[i].order_id, sizeof(struct zp_id));
         assert_memory_equal(&events[i].command_id, &draft->events[i].command_id, sizeof(struct zp_id));
         assert_int_equal(events[i].type, EV_ORDER_PLACED);
+        assert_int_equal(events[i].command_offset, i);
         assert_int_equal(events[i].at, draft->events[i].at);
     }
 }

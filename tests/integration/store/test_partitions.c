@@ -24,7 +24,7 @@ static void a_take_makes_the_row_and_counts(void **state)
     OK(store_partition_try(world.store, 3, &first, 5));
     OK(store_partition_take(world.store, 3, &ID_NONE, &second, &row));
     assert_memory_equal(&row.owner, &second, sizeof(second));
-    assert_int_equal(row.takeovers, 2);
+    assert_int_equal(row.takeovers, 4);
     assert_int_equal(row.trying_offset, 5); /* a take must not forget which record may have killed the last owner */
 
     OK(store_partition_try(world.store, 3, &second, -1));
@@ -38,6 +38,45 @@ static void a_take_makes_the_row_and_counts(void **state)
     assert_int_equal(row.trying_offset, -1);
     assert_int_equal(row.published_offset, 7);
     assert_int_equal(row.events_offset, 9);
+}
+
+/* A takeover that its own process survived says nothing about its records. */
+static void a_take_from_oneself_does_not_count(void **state)
+{
+    (void)state;
+    NEEDS_WORLD();
+    const struct zp_id first = id_of(1), second = id_of(2), third = id_of(3);
+    struct store_partition row;
+    OK(store_partition_take(world.store, 3, &third, &first, &row));
+    assert_int_equal(row.takeovers, 1); /* there was no row, so there was no last owner */
+    OK(store_partition_take(world.store, 3, &first, &second, &row));
+    assert_int_equal(row.takeovers, 1);
+    assert_memory_equal(&row.owner, &second, sizeof(second));
+    OK(store_partition_take(world.store, 3, &first, &third, &row)); /* somebody else was the owner meanwhile */
+    assert_int_equal(row.takeovers, 2);
+}
+
+static const struct try_row { const char *name; int64_t offset; int32_t takeovers; } try_rows[] = {
+    { "a first record starts at three",      5,  3 },
+    { "the same one once more",              5,  4 },
+    { "another one starts anew",             6,  3 },
+    { "none at all leaves the count alone", -1,  4 },
+    { "and the next one starts anew",        6,  3 },
+};
+
+static void deaths_are_counted_over_one_record(void **state)
+{
+    (void)state;
+    NEEDS_WORLD();
+    for (size_t i = 0; i < ZP_COUNT(try_rows); i++) {
+        print_message("  %s\n", try_rows[i].name);
+        const struct zp_id owner = id_of(1 + (uint32_t)i);
+        struct store_partition row;
+        OK(store_partition_take(world.store, 3, &ID_NONE, &owner, &row));
+        OK(store_partition_try(world.store, 3, &owner, try_rows[i].offset));
+        assert_int_equal(sql_int("SELECT takeovers FROM partitions"), try_rows[i].takeovers);
+        assert_int_equal(sql_int("SELECT coalesce(trying_offset, -1) FROM partitions"), try_rows[i].offset);
+    }
 }
 
 static void who_is_not_the_owner_changes_nothing(void **state)
@@ -229,6 +268,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         world_test(a_take_makes_the_row_and_counts),
+        world_test(a_take_from_oneself_does_not_count),
+        world_test(deaths_are_counted_over_one_record),
         world_test(who_is_not_the_owner_changes_nothing),
         world_test(partitions_are_listed_in_order),
         world_test(a_frozen_worker_is_ended_and_its_row_taken),

@@ -22,6 +22,10 @@
 /* Numbers of requests in Kafka's protocol. */
 enum { API_PRODUCE = 0, API_FETCH = 1, API_LIST_OFFSETS = 2, API_OFFSET_COMMIT = 8, API_HEARTBEAT = 12 };
 
+#ifndef MOCK_BROKERS
+#define MOCK_BROKERS 1
+#endif
+
 /* One cluster serves a whole program, for ending one takes a second; tests differ by their topics. */
 static struct mock {
     rd_kafka_t *host;
@@ -38,7 +42,7 @@ static inline int mock_setup(void **state)
     rd_kafka_conf_set_log_cb(conf, NULL);
     mock.host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
     assert_non_null(mock.host);
-    mock.cluster = rd_kafka_mock_cluster_new(mock.host, 1);
+    mock.cluster = rd_kafka_mock_cluster_new(mock.host, MOCK_BROKERS);
     assert_non_null(mock.cluster);
     mock.brokers = rd_kafka_mock_cluster_bootstraps(mock.cluster);
     return 0;
@@ -52,12 +56,21 @@ static inline int mock_teardown(void **state)
     return 0;
 }
 
-/* A topic that no other test has; its name is good until the next one is made. */
+static inline void leader_set(const char *topic, int32_t partition, int32_t broker)
+{
+    assert_int_equal(rd_kafka_mock_partition_set_leader(mock.cluster, topic, partition, broker),
+                     RD_KAFKA_RESP_ERR_NO_ERROR);
+}
+
+/* A topic that no other test has, led by the first broker; its name is good until the next one is made. */
 static inline const char *topic_new(int partitions)
 {
     static char name[40];
     snprintf(name, sizeof(name), "orders.test%d.v1", mock.topic_count++);
     assert_int_equal(rd_kafka_mock_topic_create(mock.cluster, name, partitions, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
+    for (int32_t i = 0; MOCK_BROKERS > 1 && i < partitions; i++) {
+        leader_set(name, i, 1);
+    }
     return name;
 }
 
@@ -140,21 +153,29 @@ static inline struct record record_to(int32_t partition, const char *key, const 
                             .value = value, .value_len = strlen(value) };
 }
 
-/* Puts `count` records into a partition, values "0", "1", …, and waits until the log has them. */
-static inline void log_fill(const char *topic, int32_t partition, int count)
+/* Puts `count` records into a partition, each of `len` bytes that begin with "0", "1", …, and waits until the log has
+ * them. */
+static inline void log_fill_wide(const char *topic, int32_t partition, int count, size_t len)
 {
     struct bus_producer_settings settings = producer_settings();
+    settings.queue_bytes_max = 16 * 1024 * 1024;
     struct bus_producer *producer = producer_ready(&settings, topic);
     struct fate fate = { 0 };
     for (int i = 0; i < count; i++) {
-        char value[16];
-        snprintf(value, sizeof(value), "%d", i);
+        static char value[128 * 1024];
+        int digits = snprintf(value, sizeof(value), "%d", i);
         struct record record = record_to(partition, "key", value);
+        record.value_len = len > (size_t)digits ? len : (size_t)digits;
         assert_int_equal(bus_produce(producer, topic, &record, &fate), ZP_OK);
     }
     fate_wait(producer, &fate, count);
     assert_int_equal(fate.acked, count);
     bus_producer_destroy(producer, 0);
+}
+
+static inline void log_fill(const char *topic, int32_t partition, int count)
+{
+    log_fill_wide(topic, partition, count, 0);
 }
 
 #endif

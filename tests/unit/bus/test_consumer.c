@@ -305,15 +305,22 @@ static void test_trouble_is_told_once(void **state)
 static void test_a_member_that_was_thrown_out_loses_all_and_starts_again(void **state)
 {
     (void)state;
-    log_fill(topic, 0, 20);
+    log_fill_wide(topic, 0, 30, 100 * 1024);
     broker_delay(50);
     worker.start_at = 0;
     worker.start_only = 0;
     answer_push(API_HEARTBEAT, RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION, 0);
-    expect_records(0, 0, 20);
+    answer_push(API_LIST_OFFSETS, RD_KAFKA_RESP_ERR_NO_ERROR, 0);
+    for (int64_t offset = 0; offset < 30; offset++) {
+        struct record *record = record_wait();
+        assert_non_null(record);
+        assert_int_equal(record->offset, offset);
+        bus_record_release(record);
+    }
     assert_int_equal(worker.assignments, 2);
     assert_int_equal(worker.revocations, 1);
     assert_int_equal(worker.losses, 1);
+    assert_int_equal(answers_left(API_LIST_OFFSETS), 0); /* the queue was full, then empty: its fetchers were woken */
     broker_delay(0);
 }
 

@@ -17,7 +17,7 @@ static enum zp_err read_all(struct bus_reader *reader, const struct bus_range *r
     bool done = false;
     while (!done && clock_mono_us() < give_up_us) {
         struct record *record = NULL;
-        enum zp_err err = bus_reader_next(reader, 100, &record, &done);
+        enum zp_err err = bus_reader_next(reader, 2000, &record, &done);
         if (err == ZP_NOT_FOUND) {
             return err;
         }

@@ -125,6 +125,19 @@ static inline struct live_note *history_add(struct history *history, struct zp_i
     return note;
 }
 
+/* Takes the newest events away, as a restored database does; what is added then is another history. */
+static inline void history_go_back(struct history *history, size_t count)
+{
+    for (; count > 0 && history->count > 0; count--) {
+        free((void *)(uintptr_t)history->notes[--history->count].json);
+    }
+    const struct live_head start = { .seq = 0 };
+    const struct live_head *head = history->count == 0 ? &start : &history->notes[history->count - 1].head;
+    history->board_hash = head->board_hash;
+    history->open_count = head->open_count;
+    history->salt++;
+}
+
 /* Adds that many fresh orders, numbered after what is there. */
 static inline void history_grow(struct history *history, size_t count)
 {
@@ -143,7 +156,9 @@ static inline struct live_item history_item(const struct history *history, int64
         .open = history->open + first - 1,
         .numbers = history->numbers + first - 1,
     };
-    history_hash(history, first - 1, item.before_hash);
+    if (first > 1) {
+        memcpy(item.before_hash, history->notes[first - 2].head.hash, HASH_SIZE);
+    }
     return item;
 }
 

@@ -324,6 +324,26 @@ static void silence_is_given_up(void **state)
     scene_destroy(scene);
 }
 
+/* The loop was held up beyond the deadline, but the answer is there. */
+static void an_answer_that_waited_for_the_loop_counts(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_create("");
+    struct probe probe;
+    come_up(scene);
+    ask(scene, &probe, 1);
+    reactor_turn(&scene->reactor, 100);
+    say(scene, "+late\r\n");
+    struct pollfd polled = { .fd = scene->connection.fd, .events = POLLIN };
+    assert_int_equal(poll(&polled, 1, 10000), 1);
+    live_connection_tick(&scene->connection, clock_mono_us() + TIMEOUT_US + 1000000);
+    assert_int_equal(probe.ended, 1);
+    assert_int_equal(probe.err, ZP_OK);
+    assert_string_equal(probe.last, "late");
+    assert_int_equal(scene->connection.state, CONNECTION_UP);
+    scene_destroy(scene);
+}
+
 static void a_greeting_has_a_deadline(void **state)
 {
     (void)state;
@@ -440,6 +460,7 @@ int main(void)
         cmocka_unit_test(replies_find_their_calls),
         cmocka_unit_test(a_lost_connection_ends_every_call_once),
         cmocka_unit_test(silence_is_given_up),
+        cmocka_unit_test(an_answer_that_waited_for_the_loop_counts),
         cmocka_unit_test(a_greeting_has_a_deadline),
         cmocka_unit_test(a_quiet_connection_is_asked_if_it_lives),
         cmocka_unit_test(retries_back_off),

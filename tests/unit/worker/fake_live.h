@@ -17,7 +17,7 @@ struct fake_cache {
     int refills;
     int64_t connections;
     int heads_asked;
-    void (*after_heads)(void); /* called once, when heads have been read */
+    void (*_Atomic after_heads)(void); /* called once, when heads have been read */
 };
 
 extern struct fake_cache cache;

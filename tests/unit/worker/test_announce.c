@@ -60,6 +60,18 @@ static bool has_failed(void)
     return announcer_failed(world->announcer);
 }
 
+/* Lets the refiller ask for heads that often. */
+static void wait_for_heads(int times)
+{
+    int until = fake_cache_heads_asked() + times;
+    for (int ms = 0; fake_cache_heads_asked() < until; ms++) {
+        if (ms > WAIT_MS) {
+            fail_msg("the cache was not asked");
+        }
+        poll(NULL, 0, 1);
+    }
+}
+
 static size_t notes_of(const struct command *command)
 {
     size_t count = 0;
@@ -284,10 +296,7 @@ static void nothing_is_refilled_that_the_log_lacks(void **state)
     apply(&placed);
     fake_cache_set(&here, &wrong);
     announcer_compare(world->announcer, P);
-    int asked = fake_cache_heads_asked();
-    while (fake_cache_heads_asked() < asked + 5) { /* it wants to */
-        poll(NULL, 0, 1);
-    }
+    wait_for_heads(5); /* it wants to */
     struct live_head head;
     assert_true(fake_cache_head(&here, &head));
     assert_int_equal(head.seq, 1);
@@ -295,23 +304,29 @@ static void nothing_is_refilled_that_the_log_lacks(void **state)
     wait_until(cache_is_right);
 }
 
+static _Atomic bool is_spoilt;
+
 static void spoil_and_doubt(void)
 {
     const struct live_head wrong = { .seq = 77 };
     fake_cache_set(&here, &wrong);
     announcer_compare(world->announcer, P);
+    is_spoilt = true;
+}
+
+static bool cache_was_spoilt(void)
+{
+    return is_spoilt;
 }
 
 /* A regression: a wish that came while its partition was being compared was taken for granted. */
 static void a_doubt_during_a_comparison_is_not_lost(void **state)
 {
     (void)state;
-    int asked = fake_cache_heads_asked();
+    is_spoilt = false;
     cache.after_heads = spoil_and_doubt;
     announcer_compare(world->announcer, P);
-    while (fake_cache_heads_asked() == asked) {
-        poll(NULL, 0, 1);
-    }
+    wait_until(cache_was_spoilt);
     wait_until(cache_is_right);
 }
 
@@ -339,10 +354,7 @@ static void one_that_cannot_be_refilled_does_not_hold_up_the_others(void **state
     fake_db_add_location(&db.unreadable, P + 1, 1);
     world->marks[P + 1].owned = true;
     announcer_compare(world->announcer, P + 1);
-    int asked = fake_cache_heads_asked();
-    while (fake_cache_heads_asked() < asked + 3) { /* the comparison, and two tries */
-        poll(NULL, 0, 1);
-    }
+    wait_for_heads(3); /* the comparison, and two tries */
     spoil_and_doubt();
     wait_until(cache_is_right);
 }

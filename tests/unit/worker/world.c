@@ -160,7 +160,7 @@ struct command give_large_menu(const struct zp_id *location_id, const struct zp_
 
 struct command give_wide_menu(const struct zp_id *location_id, const struct zp_id *id)
 {
-    static struct menu_item many[2000];
+    static struct menu_item many[1750]; /* the most that a location may have */
     static char ids[ZP_COUNT(many)][16];
     static const char *allergens[MENU_ALLERGENS_MAX];
     static char names[MENU_ALLERGENS_MAX][4];

@@ -33,7 +33,8 @@ struct command step(enum command_type type, const struct zp_id *location_id, con
 struct command open_restaurant(const struct zp_id *location_id, const struct zp_id *id); /* location_set */
 struct command give_menu(const struct zp_id *location_id, const struct zp_id *id);       /* menu_set: burger, cola */
 struct command give_large_menu(const struct zp_id *location_id, const struct zp_id *id); /* nearly a record full */
-struct command give_wide_menu(const struct zp_id *location_id, const struct zp_id *id);  /* takes 4 MiB of memory */
+struct command give_wide_menu(const struct zp_id *location_id,
+                              const struct zp_id *id); /* five times larger when decoded */
 struct command give_item(const struct zp_id *location_id, const struct zp_id *id, const char *name, int64_t price);
 
 /* ---- the mailbox -- */
