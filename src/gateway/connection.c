@@ -57,7 +57,7 @@ static void open_connection(struct loop *loop, h2o_socket_t *socket)
 void connection_accept(h2o_socket_t *listener, const char *err)
 {
     struct loop *loop = listener->data;
-    size_t room = (size_t)loop->gateway->settings->connections_max;
+    size_t room = loop->gateway->connections_max;
     for (int i = 0; err == NULL && i < ACCEPTS_A_ROUND && loop->connection_count < room; i++) {
         h2o_socket_t *socket = h2o_evloop_socket_accept(listener);
         if (socket == NULL) {

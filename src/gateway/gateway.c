@@ -113,18 +113,26 @@ static bool read_keys(struct gateway *gateway)
 
 /* ---- start ---- */
 
-/* Descriptors for all connections that are allowed, as far as the system lets us. */
-static void raise_descriptor_limit(const struct gateway_settings *settings)
+/* Descriptors for all connections that are allowed; where the system gives fewer, fewer are allowed: an accept that
+ * fails for want of a descriptor would fail again and again, as fast as the loop turns. */
+static void share_descriptors(struct gateway *gateway)
 {
     struct rlimit limit;
+    const struct gateway_settings *settings = gateway->settings;
     rlim_t wanted = (rlim_t)(settings->connections_max * settings->threads + SPARE_DESCRIPTORS);
+    gateway->connections_max = (size_t)settings->connections_max;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
         return;
     }
     limit.rlim_cur = limit.rlim_max == RLIM_INFINITY || limit.rlim_max >= wanted ? wanted : limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted) {
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        (void)getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur < wanted) {
+        rlim_t spare = limit.rlim_cur > 2 * SPARE_DESCRIPTORS ? SPARE_DESCRIPTORS : limit.rlim_cur / 2;
+        gateway->connections_max = (size_t)((limit.rlim_cur - spare) / (rlim_t)settings->threads);
         log_warn("fewer descriptors than connections_max asks for", L_INT("limit", limit.rlim_cur),
-                 L_INT("wanted", wanted));
+                 L_INT("connections_max", gateway->connections_max));
     }
 }
 
@@ -285,7 +293,7 @@ int gateway_run(const struct gateway_settings *settings)
     take_signals(&signals);
     gateway_metrics_start();
     if (read_keys(gateway)) {
-        raise_descriptor_limit(settings);
+        share_descriptors(gateway);
         code = serve(gateway, &signals);
     }
     if (gateway->token_key.bytes != NULL) {

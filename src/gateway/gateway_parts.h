@@ -21,6 +21,7 @@ struct gateway {
     uint8_t id_key[IDENTITY_KEY_SIZE];       /* names commands */
     uint8_t fingerprint_key[IDENTITY_KEY_SIZE];
     uint8_t cursor_key[CURSOR_KEY_SIZE];
+    size_t connections_max;                  /* for each loop: as the setting says, or as the descriptors allow */
     struct jobs *jobs;
     struct places *places;
     struct publisher *publisher;

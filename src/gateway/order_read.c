@@ -35,18 +35,28 @@ bool order_may_be_seen(const struct call *call, const struct zp_id *location_id,
 static void put_refused_placement(const struct outcome *outcome, struct buffer *out)
 {
     char order[ID_TEXT_SIZE], location[ID_TEXT_SIZE];
-    buffer_printf(out, "{\"id\":\"%s\",\"location_id\":\"%s\",\"status\":\"rejected\",\"version\":1,\"reasons\":",
-                  id_format(&outcome->order_id, order), id_format(&outcome->location_id, location));
+    id_format(&outcome->command_id, order); /* a placement's id is its command's */
+    buffer_printf(out, "{\"id\":\"%s\",", order);
+    if (!id_is_none(&outcome->location_id)) {
+        buffer_printf(out, "\"location_id\":\"%s\",", id_format(&outcome->location_id, location));
+    }
+    buffer_puts(out, "\"status\":\"rejected\",\"version\":1,\"reasons\":");
     message_reasons_json(outcome->reasons, outcome->reason_count, out);
     buffer_printf(out, ",\"links\":{\"self\":\"/orders/%s\",\"command\":\"/commands/%s\"}}", order, order);
 }
 
+/* Of a record that could not be decoded nobody knows whether it was a placement: it is shown as one. */
+static bool is_refused_placement(const struct outcome *outcome)
+{
+    bool unreadable = outcome->err == ZP_PARKED && id_is_none(&outcome->order_id);
+    return outcome->err != ZP_OK && (unreadable || id_equal(&outcome->order_id, &outcome->command_id));
+}
+
 static void look_for_outcome(struct errand *errand, struct store *store, struct row *row)
 {
-    const struct zp_id *order_id = errand->question; /* a placement's id is its command's */
     struct outcome outcome;
-    errand->err = store_outcome_get(store, order_id, &errand->arena, &outcome);
-    if (errand->err == ZP_OK && (outcome.err == ZP_OK || !id_equal(&outcome.order_id, order_id))) {
+    errand->err = store_outcome_get(store, errand->question, &errand->arena, &outcome);
+    if (errand->err == ZP_OK && !is_refused_placement(&outcome)) {
         errand->err = ZP_NOT_FOUND;
     }
     if (errand->err == ZP_OK) {

@@ -204,17 +204,24 @@ static void push_turn(struct announcer *a, struct turn *turn)
     }
 }
 
+/* Counted from when the thread first looked: time that it spent with the cache or the database is not the log's. */
+static bool is_overdue(struct turn *turn)
+{
+    int64_t now = clock_mono_us();
+    if (turn->waiting_since_us == 0) {
+        turn->waiting_since_us = now;
+    }
+    return now - turn->waiting_since_us > ACK_DEADLINE_US;
+}
+
 /* Settles acknowledged turns from the oldest on; notices a failed or late one. */
 static void settle_line(struct announcer *a)
 {
     while (a->line != NULL) {
         struct turn *turn = a->line;
-        int64_t age_us = clock_mono_us() - turn->handed_at_us;
-        if (turn->failed || age_us > ACK_DEADLINE_US || bus_producer_broken(a->producer)) {
-            a->failed = true;
-            return;
-        }
-        if (turn->produced < turn->count || turn->unacked > 0) {
+        bool is_settled = !turn->failed && turn->produced == turn->count && turn->unacked == 0;
+        if (!is_settled) {
+            a->failed = turn->failed || is_overdue(turn) || bus_producer_broken(a->producer);
             return;
         }
         move_marks(a, turn);

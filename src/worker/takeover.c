@@ -224,8 +224,14 @@ static enum zp_err reread_letters(struct worker *worker, int32_t number, struct 
     char why[BUS_WHY_SIZE];
     struct bus_reader *reader = NULL;
     bool done = false;
-    int64_t until_us = clock_mono_us() + OFFSETS_TIMEOUT_MS * 1000;
-    enum zp_err err = bus_reader_create(worker->settings->kafka, TOPIC_COMMANDS, &range, 1, &reader, why);
+    int64_t first = 0, end = 0, until_us = clock_mono_us() + OFFSETS_TIMEOUT_MS * 1000;
+    enum zp_err err = bus_offsets(worker->settings->kafka, TOPIC_COMMANDS, &number, 1, OFFSETS_TIMEOUT_MS, &first, &end,
+                                  why);
+    range.from = range.from < first ? first : range.from; /* what is gone takes none along that is not */
+    if (err != ZP_OK || range.from >= range.to) {
+        return err == ZP_OK ? ZP_OK : ZP_BUSY;
+    }
+    err = bus_reader_create(worker->settings->kafka, TOPIC_COMMANDS, &range, 1, &reader, why);
     while (err == ZP_OK && !done) {
         struct record *record = NULL;
         err = clock_mono_us() < until_us ? bus_reader_next(reader, 100, &record, &done) : ZP_BUSY;
@@ -237,7 +243,7 @@ static enum zp_err reread_letters(struct worker *worker, int32_t number, struct 
         bus_record_release(record);
     }
     bus_reader_destroy(reader);
-    return err == ZP_NOT_FOUND ? ZP_OK : err;
+    return err == ZP_NOT_FOUND ? ZP_BUSY : err; /* retention went on meanwhile: once more */
 }
 
 /* An outcome of the database as the entry that it was, ready to be told again. Its event reaches Redis by the

@@ -33,6 +33,7 @@ void turn_reset(struct turn *turn)
     turn->slice_count = 0;
     turn->produced = 0;
     turn->unacked = 0;
+    turn->waiting_since_us = 0;
     turn->failed = false;
     turn->next = NULL;
 }

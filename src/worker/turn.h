@@ -62,6 +62,7 @@ struct turn {
     size_t produced;                 /* entries handed to the producer or in no need of it */
     size_t unacked;
     int64_t handed_at_us;
+    int64_t waiting_since_us;        /* first in the line and not acknowledged; 0: not yet */
     bool failed;                     /* a record was not acknowledged */
     struct turn *next;
 };

@@ -25,6 +25,7 @@
 #define STOP_DRAIN_MS 3000
 #define HINT_EVERY_US 5000000
 #define PURGE_EVERY_US 1000000
+#define PURGE_AGAIN_US 100000
 #define PURGE_ROWS 1000
 #define OUTCOMES_KEPT_US (48 * INT64_C(3600) * 1000000)
 #define STUCK_US 30000000
@@ -36,13 +37,15 @@ static void on_assign(void *arg, const int32_t *numbers, size_t count)
     struct worker *worker = arg;
     for (size_t i = 0; i < count; i++) {
         struct partition *partition = &worker->partitions[numbers[i]];
-        *partition = (struct partition){ .state = PARTITION_TAKING, .failing_offset = -1, .park_offset = -1 };
+        *partition = (struct partition){ .state = PARTITION_TAKING, .failing_offset = -1, .park_offset = -1,
+                                         .owner = partition->owner, .survived = partition->survived };
         partition->retry_at_us = clock_mono_us();
     }
     log_info("partitions assigned", L_INT("count", count));
 }
 
-static void release(struct worker *worker, int32_t number)
+/* False when the database does not answer: it is not asked for the others then, for the group waits for us. */
+static bool release(struct worker *worker, int32_t number)
 {
     const struct partition *partition = &worker->partitions[number];
     const struct marks *marks = &worker->marks[number];
@@ -50,20 +53,21 @@ static void release(struct worker *worker, int32_t number)
                                          .owner = partition->owner,
                                          .published_offset = marks->published_offset,
                                          .events_offset = marks->events_offset };
-    if (store_partition_release(worker->store, &row) != ZP_OK) {
+    enum zp_err err = store_partition_release(worker->store, &row);
+    if (err != ZP_OK) {
         log_info("a partition could not be released in order; its next owner republishes more",
                  L_INT("partition", number), L_STR("why", store_trouble(worker->store)->why));
     }
+    return err != ZP_BUSY;
 }
 
-static void let_go(struct worker *worker, int32_t number, bool orderly)
+/* Gives whether the next one can be released in order, too. */
+static bool let_go(struct worker *worker, int32_t number, bool orderly)
 {
     struct partition *partition = &worker->partitions[number];
     if (partition->state == PARTITION_OWNED) {
         metric_add(&worker_metrics[WM_OWNED], -1);
-        if (orderly) {
-            release(worker, number);
-        }
+        orderly = orderly && release(worker, number);
     } else if (partition->state == PARTITION_STOPPED) {
         metric_add(&worker_metrics[WM_STOPPED], -1);
     }
@@ -74,6 +78,7 @@ static void let_go(struct worker *worker, int32_t number, bool orderly)
     if (worker->turn != NULL) {
         turn_drop_partition(worker->turn, number);
     }
+    return orderly;
 }
 
 static void on_revoke(void *arg, const int32_t *numbers, size_t count, bool lost)
@@ -84,7 +89,7 @@ static void on_revoke(void *arg, const int32_t *numbers, size_t count, bool lost
         (void)announcer_drain(worker->announcer, RELEASE_DRAIN_MS);
     }
     for (size_t i = 0; i < count; i++) {
-        let_go(worker, numbers[i], orderly);
+        orderly = let_go(worker, numbers[i], orderly);
     }
     log_info("partitions revoked", L_INT("count", count), L_BOOL("lost", lost));
 }
@@ -121,7 +126,7 @@ static void drop_consumer(struct worker *worker)
     bus_consumer_destroy(worker->consumer);
     worker->consumer = NULL;
     for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
-        let_go(worker, p, false);
+        (void)let_go(worker, p, false);
     }
 }
 
@@ -202,29 +207,43 @@ static void hint_offsets(struct worker *worker, int64_t now)
     bus_consumer_hint(worker->consumer, numbers, next, count);
 }
 
-/* One partition a second, a bounded number of rows: old outcomes go. */
+static int32_t next_owned(const struct worker *worker, int32_t from)
+{
+    for (int32_t i = 0; i < BUS_PARTITIONS; i++) {
+        int32_t number = (from + i) % BUS_PARTITIONS;
+        if (worker->partitions[number].state == PARTITION_OWNED) {
+            return number;
+        }
+    }
+    return -1;
+}
+
+/* Old outcomes go, a bounded number of rows at a time: one owned partition after the other each second, and one that
+ * has more to go ten times as often, so that what is purged keeps up with what is written. */
 static void purge_outcomes(struct worker *worker, int64_t now)
 {
     if (now - worker->purged_at_us < PURGE_EVERY_US) {
         return;
     }
     worker->purged_at_us = now;
-    int32_t number = worker->purge_next;
-    worker->purge_next = (number + 1) % BUS_PARTITIONS;
+    int32_t number = next_owned(worker, worker->purge_next);
     int64_t deleted = 0;
-    if (worker->partitions[number].state == PARTITION_OWNED) {
+    if (number >= 0) {
+        worker->purge_next = (number + 1) % BUS_PARTITIONS;
         (void)!store_outcomes_purge(worker->store, number, clock_wall_us() - OUTCOMES_KEPT_US, PURGE_ROWS, &deleted);
+    }
+    if (deleted == PURGE_ROWS) {
+        worker->purged_at_us = now - PURGE_EVERY_US + PURGE_AGAIN_US;
     }
 }
 
-/* Polls without taking anything in: the group sees us alive. A record that comes all the same waits its turn. */
+/* Polls without taking anything in: the group sees us alive. What is dropped comes again when its partition is
+ * started. */
 static void stay_in_group(struct worker *worker)
 {
-    if (worker->carried == NULL) {
-        worker->carried = bus_consume(worker->consumer, IDLE_WAIT_MS);
-    } else {
-        poll(NULL, 0, IDLE_WAIT_MS);
-    }
+    bus_record_release(worker->carried);
+    worker->carried = NULL;
+    bus_record_release(bus_consume(worker->consumer, IDLE_WAIT_MS));
 }
 
 static void come_round(struct worker *worker)
@@ -373,8 +392,9 @@ static void close_parts(struct worker *worker, struct ticker *ticker)
     if (worker->announcer != NULL && !announcer_drain(worker->announcer, STOP_DRAIN_MS)) {
         log_warn("outcomes were not acknowledged before the end; the next owner publishes them again");
     }
+    bool orderly = worker->database_ok;
     for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
-        let_go(worker, p, worker->database_ok);
+        orderly = let_go(worker, p, orderly);
     }
     bus_record_release(worker->carried);
     bus_consumer_destroy(worker->consumer);

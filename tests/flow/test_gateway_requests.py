@@ -9,6 +9,7 @@ import time
 import uuid
 
 import pytest
+from harness import eventually
 
 BODY_BYTES_MAX = 256 * 1024
 
@@ -24,7 +25,8 @@ def problem(answer, status, kind):
 
 
 def order(stack, raw, **headers):
-    headers = {"Idempotency-Key": str(uuid.uuid4()), **{name.replace("_", "-"): value for name, value in headers.items()}}
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    headers.setdefault("Idempotency-Key", str(uuid.uuid4()))
     return stack.api("customer").request("POST", "/orders", raw=raw, headers=headers)
 
 
@@ -154,6 +156,31 @@ def test_a_key_belongs_to_one_request_of_one_user(stack):
     problem(stack.place(stack.basket(note="another"), key=key, wait_s=5), 422, "idempotency-key-reused")
     other = stack.place(stack.basket(), key=key, api=stack.api("manager")).expect(202)
     assert other.json["id"] != first.json["id"]
+
+
+def test_a_reused_key_changes_nothing_also_when_the_receipt_is_lost(stack):
+    key, basket = str(uuid.uuid4()), stack.basket()
+    first = stack.place(basket, key=key, wait_s=10).expect(201).json
+    stack.redis("DEL", f"receipt:{first['id']}")
+    problem(stack.place(stack.basket(note="another"), key=key, wait_s=10), 422, "idempotency-key-reused")
+    assert stack.place(basket, key=key, wait_s=10).expect(201).json == first
+
+
+def test_what_was_parked_is_shown_as_rejected(stack):
+    """A record with an id that a client may have been told, and bytes that nobody can read."""
+    order_id = stack.place(wait_s=10).expect(201).json["id"][:-4] + f"{int(time.time() * 1000) % 65536:04x}"
+    stack.produce("orders.commands.v1", b"\xc1 not a command", key=stack.location, headers={"ce_id": order_id})
+    kitchen = stack.api("kitchen")
+
+    def shown():
+        answer = kitchen.get(f"/orders/{order_id}")
+        return answer.json if answer.status == 200 else None
+    parked = eventually(shown)
+    assert (parked["id"], parked["status"]) == (order_id, "rejected")
+    assert parked["reasons"][0]["code"] == "parked"
+    assert kitchen.get(f"/commands/{order_id}").expect(200).json["status"] == "refused"
+    problem(stack.api("customer").get(f"/orders/{order_id}"), 404, "not-found")
+    stack.order_reaches(stack.place().expect(202).json["id"], "accepted")  # it holds nobody up
 
 
 def test_a_placement_that_waits_gets_the_order(stack):
@@ -327,8 +354,9 @@ def test_a_stream_ends_with_its_token(stack):
 def test_a_login_that_is_wrong_says_no_more_than_that(stack):
     api = stack.new_api()
     email = stack.env["ZAPORA_DEMO_CUSTOMER_EMAIL"]
-    wrong = problem(api.post("/auth/login", {"email": email, "password": "not the password"}), 401, "unauthorized")
-    unknown = problem(api.post("/auth/login", {"email": "nobody@example.org", "password": "not the password"}), 401, "unauthorized")
+    password = "not the password"
+    wrong = problem(api.post("/auth/login", {"email": email, "password": password}), 401, "unauthorized")
+    unknown = problem(api.post("/auth/login", {"email": "no@example.org", "password": password}), 401, "unauthorized")
     assert {**wrong, "request_id": ""} == {**unknown, "request_id": ""}
 
 

@@ -1,4 +1,4 @@
-"""Event streams: a location's events once and in order, an order's states, heartbeats, and clients that are slow or leave."""
+"""Event streams: a location's events once and in order, an order's states, heartbeats, clients that are slow or leave."""
 import http.client
 import json
 import re
@@ -128,8 +128,8 @@ def test_an_order_stream_waits_for_what_is_only_submitted(stack):
     api = stack.new_api("customer")
     order_id = stack.place().expect(202).json["id"]
     with api.events(f"/orders/{order_id}/events") as stream:
-        versions = [event["data"]["order"]["version"]
-                    for event in stream.until(lambda event: event["data"].get("order", {}).get("version", 0) >= 1) if "order" in event["data"]]
+        told = stream.until(lambda event: event["data"].get("order", {}).get("version", 0) >= 1)
+    versions = [event["data"]["order"]["version"] for event in told if "order" in event["data"]]
     assert versions == sorted(set(versions))
 
 

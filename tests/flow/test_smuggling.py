@@ -1,5 +1,7 @@
-"""Requests that two servers in a row may read differently: each is refused with a problem, its connection is closed, and what was
-smuggled behind it is never answered."""
+"""Requests that two servers in a row may read differently.
+
+Each is refused with a problem, its connection is closed, and what was smuggled behind it is never answered.
+"""
 import json
 import socket
 
@@ -32,7 +34,7 @@ CORPUS = [
     ("an absolute target", b"GET http://a/menu-items HTTP/1.1\r\nHost: a\r\n\r\n"),
 ]
 
-# What the library refuses before anybody can write a problem document: its answer is plain text, but a refusal all the same.
+# What the library refuses before anybody can write a problem document: plain text, but a refusal all the same.
 UNREADABLE = [
     ("a space before the colon", b"POST /auth/login HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
     ("a NUL in a field", b"GET /menu-items HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n"),
@@ -81,7 +83,7 @@ def test_an_unreadable_request_is_refused(stack, name, request_bytes):
 
 def test_plain_requests_in_a_row_are_answered_each(stack):
     """The other side of the corpus: pipelining as such is no crime."""
-    first = b"GET /menu-items HTTP/1.1\r\nHost: a\r\n\r\n"
+    first = f"GET /menu-items?location_id={stack.location} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
     last = b"GET /me HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     got = conversation(stack, first * 3 + last)
     assert got.count(b"HTTP/1.1 200 ") == 3
@@ -89,6 +91,7 @@ def test_plain_requests_in_a_row_are_answered_each(stack):
 
 
 def test_an_upgrade_to_http2_is_not_taken(stack):
-    got = conversation(stack, b"GET /menu-items HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\n"
-                              b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n")
+    got = conversation(stack, f"GET /menu-items?location_id={stack.location} HTTP/1.1\r\nHost: a\r\n"
+                              "Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\n"
+                              "HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n".encode())
     assert got.startswith(b"HTTP/1.1 200 "), got[:200]

@@ -1,6 +1,8 @@
 /* A refill: one snapshot of the database in place of whatever was there, if it was what was seen. */
 #include "support.h"
 
+#include "scripts.h"
+
 /* A refill of the whole history, its open orders included. */
 struct filling {
     struct live_refill refill;
@@ -147,6 +149,52 @@ static void a_swap_needs_the_head_that_was_seen(void **state)
             assert_int_equal(push_head(push, &history->location_id, &head), rows[i].has > 0);
             assert_true(rows[i].has == 0 || live_head_same(&head, &history->notes[rows[i].has - 1].head));
         }
+        history_destroy(history);
+    }
+    live_push_destroy(push);
+    redisFree(client);
+}
+
+/* Somebody pushes between the look and the swap: the script itself compares. */
+static void the_script_compares_too(void **state)
+{
+    (void)state;
+    NEEDS_REDIS();
+    redisContext *client = client_open(shared_uri());
+    struct live_push *push = push_open(shared_uri(), 5000);
+    static const struct {
+        const char *name;
+        int64_t has, expects; /* 0: nothing */
+        bool other_hash;
+        int64_t want;
+    } rows[] = {
+        { "as expected", 3, 3, false, 1 },
+        { "nothing, as expected", 0, 0, false, 1 },
+        { "another seq", 3, 2, false, 0 },
+        { "another hash", 3, 3, true, 0 },
+        { "something", 3, 0, false, 0 },
+        { "nothing", 0, 3, false, 0 },
+    };
+    for (size_t i = 0; i < ZP_COUNT(rows); i++) {
+        struct history *history = history_create(0);
+        const struct zp_id *location = &history->location_id;
+        char before[HEAD_TEXT_SIZE] = "";
+        print_message("%s\n", rows[i].name);
+        history_grow(history, 3);
+        if (rows[i].has > 0) {
+            assert_int_equal(push_events(push, history, 1, rows[i].has), LIVE_PUSHED);
+        }
+        if (rows[i].expects > 0) {
+            uint8_t hash[HASH_SIZE];
+            memcpy(hash, history->notes[rows[i].expects - 1].head.hash, HASH_SIZE);
+            hash[31] ^= rows[i].other_hash;
+            (void)live_head_print_start(rows[i].expects, hash, before);
+        }
+        assert_int_equal(client_do(client, "EVAL %s 3 %s %s %s %s new %s word 0 0 0 0", LIVE_SCRIPT_REFILL,
+                                   live_key_head(location).text, live_key_events(location).text,
+                                   live_key_open(location).text, before, live_key_channel(location).text),
+                         rows[i].want);
+        assert_int_equal(client_do(client, "XLEN %s", live_key_events(location).text), rows[i].want ? 0 : rows[i].has);
         history_destroy(history);
     }
     live_push_destroy(push);
@@ -319,6 +367,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_cache_is_filled),
         cmocka_unit_test(a_swap_needs_the_head_that_was_seen),
+        cmocka_unit_test(the_script_compares_too),
         cmocka_unit_test(hubs_are_told_whether_the_history_goes_on),
         cmocka_unit_test(nothing_of_a_lost_history_is_left),
         cmocka_unit_test(events_with_a_gap_are_refused),

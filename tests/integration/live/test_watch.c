@@ -1,7 +1,8 @@
 /* Being told: in order, without a gap, whatever the channel loses. */
 #include "watching.h"
 
-#include "place.h"
+#include "catch_up.h"
+#include "hub.h"
 
 struct scene {
     redisContext *client;
@@ -347,6 +348,33 @@ static void recent_events_come_from_the_ring(void **state)
     live_note_release(&recent.held);
 }
 
+/* A look at the head is under way when the history is replaced: what it finds belongs to the old one. */
+static void a_late_reply_is_dropped(void **state)
+{
+    (void)state;
+    NEEDS_REDIS();
+    struct scene *scene = scene_create(&hub_settings);
+    struct watching all;
+    push_more(scene, 5);
+    watching_begin(&all, scene->ears, &scene->history->location_id, ID_NONE);
+    WAIT_FOR(scene->ears, all.live);
+    struct place *place = live_place_find(scene->ears->hub, &scene->history->location_id);
+    WAIT_FOR(scene->ears, scene->ears->hub->commands.call_count == 0);
+    place->checked = false;
+    live_catch_up(place);
+    assert_int_not_equal(place->read_serial, 0);
+    live_place_restart(place, &(struct live_head){ .seq = 3 }, false);
+    while (scene->ears->hub->commands.call_count > 0) {
+        reactor_turn(&scene->ears->reactor, 1000);
+    }
+    assert_int_equal(place->ring.head.seq, 3);
+    assert_int_equal(place->heard_seq, 3);
+    assert_int_equal(all.resets, 0);
+    WAIT_FOR(scene->ears, all.resets == 1); /* the next look finds out */
+    assert_int_equal(all.reset_head.seq, 5);
+    scene_destroy(scene);
+}
+
 /* ---- places ----------------------------------------------------------------------------------------------------- */
 
 static void there_are_only_so_many_places(void **state)
@@ -472,6 +500,7 @@ int main(void)
         cmocka_unit_test(what_nobody_keeps_is_a_reset),
         cmocka_unit_test(refills_are_resets_or_are_caught_up_with),
         cmocka_unit_test(recent_events_come_from_the_ring),
+        cmocka_unit_test(a_late_reply_is_dropped),
         cmocka_unit_test(there_are_only_so_many_places),
         cmocka_unit_test(idle_places_stay_for_a_minute),
         cmocka_unit_test(leaving_and_coming_back_loses_nothing),

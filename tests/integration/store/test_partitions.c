@@ -117,14 +117,14 @@ static void partitions_are_listed_in_order(void **state)
 
 /* A worker that is stopped in the middle of a pipeline: its statement is done, its transaction is open, and neither end
  * will say another word. Gives its pid once it holds the row. */
-static pid_t freeze_a_holder(void)
+static pid_t freeze_a_holder(const char *update)
 {
     pid_t pid = fork();
     if (pid == 0) {
         PGconn *conn = PQconnectdb(world.uri);
         PQexec(conn, "SET application_name = 'frozen'");
         PQenterPipelineMode(conn);
-        PQsendQueryParams(conn, "UPDATE partitions SET takeovers = 77", 0, NULL, NULL, NULL, NULL, 0);
+        PQsendQueryParams(conn, update, 0, NULL, NULL, NULL, NULL, 0);
         PQsendFlushRequest(conn);
         PQflush(conn);
         PGresult *result = PQgetResult(conn);
@@ -155,7 +155,7 @@ static void a_frozen_worker_is_ended_and_its_row_taken(void **state)
     const struct zp_id first = id_of(1), second = id_of(2);
     struct store_partition row;
     OK(store_partition_take(world.store, 3, &ID_NONE, &first, &row));
-    pid_t frozen = freeze_a_holder();
+    pid_t frozen = freeze_a_holder("UPDATE partitions SET takeovers = 77");
     assert_int_equal(sql_int("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'frozen'"), 1);
     int64_t began_us = clock_mono_us();
     enum zp_err err = store_partition_take(world.store, 3, &ID_NONE, &second, &row);
@@ -169,15 +169,40 @@ static void a_frozen_worker_is_ended_and_its_row_taken(void **state)
     OK(store_partition_take(world.store, 3, &ID_NONE, &first, &row)); /* and the connection lives on */
 }
 
-/* Two workers want the row of a frozen one. The second waits behind the first, who is alive: neither may be ended. */
+/* A live worker holds our row and waits for another one, which a frozen worker holds: only the frozen one is in the
+ * way. */
 static void who_waits_in_turn_is_not_ended(void **state)
+{
+    (void)state;
+    NEEDS_WORLD();
+    const struct zp_id first = id_of(1), second = id_of(2);
+    struct store_partition row;
+    OK(store_partition_take(world.store, 3, &ID_NONE, &first, &row));
+    OK(store_partition_take(world.store, 4, &ID_NONE, &first, &row));
+    pid_t frozen = freeze_a_holder("UPDATE partitions SET takeovers = 77 WHERE partition = 4");
+    PGconn *waiter = world_sql();
+    PQclear(PQexec(waiter, "SET application_name = 'waiter'"));
+    PQclear(PQexec(waiter, "BEGIN"));
+    PQclear(PQexec(waiter, "UPDATE partitions SET takeovers = 11 WHERE partition = 3"));
+    assert_int_equal(PQsendQuery(waiter, "UPDATE partitions SET takeovers = 11 WHERE partition = 4; COMMIT"), 1);
+    sql_wait("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'waiter' AND wait_event_type = 'Lock'", 1);
+    enum zp_err err = store_partition_take(world.store, 3, &ID_NONE, &second, &row);
+    thaw(frozen);
+    PQfinish(waiter);
+    OK(err);
+    assert_int_equal(row.takeovers, 12);
+    assert_int_equal(sql_int("SELECT takeovers FROM partitions WHERE partition = 4"), 11);
+}
+
+/* Two workers want the row of a frozen one. */
+static void two_takers_of_a_frozen_row_both_get_it(void **state)
 {
     (void)state;
     NEEDS_WORLD();
     const struct zp_id first = id_of(1);
     struct store_partition row;
     OK(store_partition_take(world.store, 3, &ID_NONE, &first, &row));
-    pid_t frozen = freeze_a_holder();
+    pid_t frozen = freeze_a_holder("UPDATE partitions SET takeovers = 77");
     pid_t rivals[2];
     for (size_t i = 0; i < 2; i++) {
         rivals[i] = fork();
@@ -274,6 +299,7 @@ int main(void)
         world_test(partitions_are_listed_in_order),
         world_test(a_frozen_worker_is_ended_and_its_row_taken),
         world_test(who_waits_in_turn_is_not_ended),
+        world_test(two_takers_of_a_frozen_row_both_get_it),
         world_test(a_holder_of_another_role_is_waited_out),
         world_test(a_commit_behind_a_take_is_fenced),
     };

@@ -355,6 +355,22 @@ static void a_letter_whose_record_is_gone_is_left_out(void **state)
     assert_null(fake_announcer_entry(world->announcer, 0)->dead);
 }
 
+/* A regression: with the first, all the others of its piece were given up. */
+static void a_letter_that_is_gone_takes_no_other_along(void **state)
+{
+    (void)state;
+    post_garbage(P, NULL, "gone");
+    int64_t kept = post_garbage(P, NULL, "kept");
+    struct command last = fresh_place(20);
+    post(&last);
+    assert_int_equal(come_round(), 3);
+    fake_announcer_lose(world->announcer);
+    fake_log_trim(FAKE_COMMANDS, P, kept);
+    die_and_rise(P);
+    assert_null(fake_announcer_entry(world->announcer, 0)->dead);
+    assert_non_null(fake_announcer_entry(world->announcer, 1)->dead);
+}
+
 /* A regression: each letter had a reader of its own, and the group gave up on whoever had many to write. */
 static void many_letters_are_read_again_at_once(void **state)
 {
@@ -571,6 +587,7 @@ int main(void)
         TEST(a_letter_that_may_not_have_been_written_is_written),
         TEST(a_letter_is_not_forgotten_because_brokers_are_slow),
         TEST(a_letter_whose_record_is_gone_is_left_out),
+        TEST(a_letter_that_is_gone_takes_no_other_along),
         TEST(many_letters_are_read_again_at_once),
         TEST(large_outcomes_are_republished_a_few_at_a_time),
         TEST(a_worker_that_dies_again_and_again_repeats_itself),
