@@ -342,8 +342,8 @@ static void recent_events_come_from_the_ring(void **state)
     /* What is held outlives its place, its ring and its hub. */
     scene_destroy(scene);
     assert_int_equal(old.held.seq, 6);
-    assert_non_null(strstr(old.held.json, "\"seq\":6,"));
-    assert_non_null(strstr(recent.held.json, "\"seq\":23,"));
+    assert_non_null(memmem(old.held.json, old.held.json_len, "\"seq\":6,", 8));
+    assert_non_null(memmem(recent.held.json, recent.held.json_len, "\"seq\":23,", 9));
     live_note_release(&old.held);
     live_note_release(&recent.held);
 }
