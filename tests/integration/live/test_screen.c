@@ -35,9 +35,13 @@ static void begin_again(struct screen *screen)
 static void show(struct screen *screen, const struct live_note *note)
 {
     uint8_t hash[HASH_SIZE];
-    const char *salt_text = strstr(note->json, "\"salt\":");
-    assert_non_null(salt_text);
-    const uint8_t salt = (uint8_t)strtol(salt_text + strlen("\"salt\":"), NULL, 10);
+    static const char name[] = "\"salt\":";
+    const char *digit = memmem(note->json, note->json_len, name, strlen(name)); /* no NUL ends a note's text */
+    assert_non_null(digit);
+    uint8_t salt = 0;
+    for (digit += strlen(name); digit < note->json + note->json_len && *digit >= '0' && *digit <= '9'; digit++) {
+        salt = (uint8_t)(salt * 10 + (*digit - '0'));
+    }
     const struct crypto_part parts[] = { { screen->hash, screen->cursor == 0 ? 0 : HASH_SIZE },
                                          { &note->seq, sizeof(note->seq) }, { &salt, 1 } };
     assert_int_equal(note->seq, screen->cursor + 1);
