@@ -17,7 +17,9 @@
 #define POLL_MS 100
 #define QUEUE_BYTES_MAX INT64_C(16777216)
 #define QUEUE_MESSAGES_MAX 20000
-#define LINGER_US 1000            /* less makes librdkafka 2.0.2 spin: its threads wait in whole ms */
+#define LINGER_US 0               /* a request of librdkafka 2.0.2 holds one partition: waiting gathers nothing */
+#define ACKS_AWAITED 16           /* partitions are acknowledged one by one: no wake-up for each of many */
+#define ACKS_NAP_MS 1
 #define BROKEN_FLUSH_MS 0         /* a broken producer delivers nothing more */
 #define PROBE_ROUNDS 5            /* of POLL_MS each, between two questions */
 
@@ -27,6 +29,7 @@ struct publisher {
     pthread_rwlock_t lock;          /* guards producer: read to use it, written to replace it */
     struct bus_producer *producer;  /* NULL at the end */
     pthread_t poller, prober;
+    _Atomic int64_t owed;           /* commands that the brokers have not answered */
     _Atomic bool stopping;
     _Atomic bool well;              /* the last word was good: a delivery's, or the probe's */
     _Atomic bool was_well;          /* some word was */
@@ -53,6 +56,7 @@ static void on_delivery(void *opaque, const struct bus_delivery *delivery)
     struct publisher *publisher = atomic_load(&current);
     bool acked = delivery->ack == BUS_ACKED;
     if (publisher != NULL) {
+        atomic_fetch_sub(&publisher->owed, 1);
         if (atomic_exchange(&publisher->well, acked) && !acked) {
             log_warn("commands are not delivered", L_STR("why", delivery->why));
         }
@@ -105,6 +109,9 @@ static void *run_poll(void *arg)
     struct publisher *publisher = arg;
     while (!atomic_load(&publisher->stopping)) {
         bus_producer_poll(publisher->producer, POLL_MS); /* only this thread replaces it */
+        if (atomic_load(&publisher->owed) > ACKS_AWAITED) {
+            (void)poll(NULL, 0, ACKS_NAP_MS);
+        }
         if (bus_producer_broken(publisher->producer)) {
             replace(publisher);
         }
@@ -197,11 +204,13 @@ void publisher_destroy(struct publisher *publisher)
 
 enum zp_err publisher_send(struct publisher *publisher, const struct record *record, struct publication *publication)
 {
+    atomic_fetch_add(&publisher->owed, 1); /* before: the answer may come first */
     pthread_rwlock_rdlock(&publisher->lock);
     enum zp_err err =
         publisher->producer == NULL ? ZP_BUSY : bus_produce(publisher->producer, TOPIC_COMMANDS, record, publication);
     pthread_rwlock_unlock(&publisher->lock);
     if (err != ZP_OK) {
+        atomic_fetch_sub(&publisher->owed, 1);
         metric_add(&gateway_metrics[METRIC_PUBLISH_REFUSED], 1);
     }
     return err;

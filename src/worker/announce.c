@@ -17,9 +17,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define TURNS_MAX 6                  /* one being filled, the others on their way */
 #define ACK_DEADLINE_US 10000000     /* what is unacknowledged for 10 s is purged */
-#define LINGER_US 500                /* a turn is one request to the broker instead of one for each outcome */
+#define LINGER_US 0                  /* a request of librdkafka 2.0.2 holds one partition: waiting gathers nothing */
+#define ACKS_AWAITED 4               /* partitions are acknowledged one by one: no wake-up for each of many */
+#define ACKS_NAP_MS 1
 #define PRODUCER_QUEUE_BYTES_MAX (32 << 20)
 #define DATABASE_TIMEOUT_MS 5000
 #define REDIS_TIMEOUT_MS 1000
@@ -290,6 +291,9 @@ static void renew(struct announcer *a)
 
 static void wait_for_work(struct announcer *a)
 {
+    if (a->line != NULL && a->line->unacked > ACKS_AWAITED) {
+        poll(NULL, 0, ACKS_NAP_MS);
+    }
     int timeout_ms = refiller_has_work(&a->refiller) ? 1 : a->line != NULL ? 20 : 200;
     struct pollfd fd = { .fd = a->wake_fd, .events = POLLIN };
     if (poll(&fd, 1, timeout_ms) > 0) {
@@ -350,7 +354,7 @@ static enum zp_err open_parts(struct announcer *a, char why[BUS_WHY_SIZE])
 
 static bool fill_pool(struct announcer *a)
 {
-    for (int i = 0; i < TURNS_MAX; i++) {
+    for (int i = 0; i < ANNOUNCER_TURNS; i++) {
         struct turn *turn = turn_create((size_t)a->settings->batch_records_max);
         if (turn == NULL) {
             return false;
@@ -407,9 +411,24 @@ enum zp_err announcer_start(const struct worker_settings *settings, struct marks
     return ZP_OK;
 }
 
-struct turn *announcer_turn(struct announcer *a)
+static struct timespec deadline_in(int timeout_ms)
 {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    int64_t ns = until.tv_nsec + (int64_t)timeout_ms * 1000000;
+    until.tv_sec += ns / 1000000000;
+    until.tv_nsec = ns % 1000000000;
+    return until;
+}
+
+struct turn *announcer_turn(struct announcer *a, int timeout_ms)
+{
+    struct timespec until = deadline_in(timeout_ms);
     pthread_mutex_lock(&a->lock);
+    int rc = timeout_ms > 0 ? 0 : ETIMEDOUT;
+    while (a->pool == NULL && rc == 0) {
+        rc = pthread_cond_timedwait(&a->changed, &a->lock, &until);
+    }
     struct turn *turn = a->pool;
     if (turn != NULL) {
         a->pool = turn->next;
@@ -469,11 +488,7 @@ void announcer_renew(struct announcer *a)
 
 bool announcer_drain(struct announcer *a, int timeout_ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    int64_t ns = until.tv_nsec + (int64_t)timeout_ms * 1000000;
-    until.tv_sec += ns / 1000000000;
-    until.tv_nsec = ns % 1000000000;
+    struct timespec until = deadline_in(timeout_ms);
     pthread_mutex_lock(&a->lock);
     int rc = 0;
     while (a->under_way > 0 && rc == 0) {

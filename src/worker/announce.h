@@ -8,12 +8,16 @@
 
 struct announcer;
 
+/* Turns of one announcer: one is filled, one published, one pushed. More would be smaller, and each has its price. */
+#define ANNOUNCER_TURNS 3
+
 /* Starts the thread. `marks` is the worker's array. ZP_OK, ZP_BUSY or ZP_INVALID with a sentence in why. */
 enum zp_err announcer_start(const struct worker_settings *settings, struct marks *marks,
                             struct announcer **ret_announcer, char why[BUS_WHY_SIZE]) ZP_MUST_CHECK;
 
-/* An empty turn to fill, from the pool; NULL while all are under way: Kafka is slower than the database. */
-struct turn *announcer_turn(struct announcer *announcer);
+/* An empty turn to fill, from the pool. While all are under way it waits for one, at most timeout_ms: meanwhile records
+ * gather, so that turns grow with the load. NULL when none came back: the log is much slower than the database. */
+struct turn *announcer_turn(struct announcer *announcer, int timeout_ms);
 /* Gives an unused turn back. */
 void announcer_return(struct announcer *announcer, struct turn *turn);
 /* Hands over a committed turn: its outcomes are published in order, then pushed. Owned by the announcer from now on. */

@@ -302,10 +302,7 @@ static enum zp_err republish(struct worker *worker, struct takeover *takeover)
     bool done = offset >= worker->partitions[takeover->partition].next_offset;
     size_t limit = REPUBLISH_ROWS;
     while (!done) {
-        struct turn *turn = announcer_turn(worker->announcer);
-        if (turn == NULL && announcer_drain(worker->announcer, REPUBLISH_WAIT_MS)) {
-            continue;
-        }
+        struct turn *turn = announcer_turn(worker->announcer, REPUBLISH_WAIT_MS);
         if (turn == NULL) {
             takeover_put_off(worker, takeover, "republish", "the log does not acknowledge");
             return ZP_BUSY;

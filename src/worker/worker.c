@@ -21,6 +21,7 @@
 #define CONSUMER_QUEUE_BYTES_MAX (16 << 20)
 #define DATABASE_TIMEOUT_MS 4000
 #define IDLE_WAIT_MS 50
+#define TURN_WAIT_MS 100 /* for a turn that is under way to come back, before consumption is paused */
 #define RELEASE_DRAIN_MS 500
 #define STOP_DRAIN_MS 3000
 #define HINT_EVERY_US 5000000
@@ -252,7 +253,7 @@ static void come_round(struct worker *worker)
     heed_consumer(worker);
     heed_announcer(worker);
     takeover_due(worker);
-    struct turn *turn = announcer_turn(worker->announcer);
+    struct turn *turn = announcer_turn(worker->announcer, TURN_WAIT_MS);
     set_congested(worker, turn == NULL);
     if (turn == NULL) {
         stay_in_group(worker);

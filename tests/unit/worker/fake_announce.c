@@ -118,8 +118,9 @@ bool fake_announcer_compared(struct announcer *a, int32_t partition)
 
 /* ---- the door -------------------------------------------------------------------------------------------- */
 
-struct turn *announcer_turn(struct announcer *a)
+struct turn *announcer_turn(struct announcer *a, int timeout_ms)
 {
+    (void)timeout_ms;
     struct turn *turn = a->pool;
     if (turn != NULL) {
         a->pool = turn->next;

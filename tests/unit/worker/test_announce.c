@@ -221,10 +221,10 @@ static void renewing_gives_every_turn_back(void **state)
     }
     struct turn *turns[16];
     size_t count = 0;
-    while ((turns[count] = announcer_turn(world->announcer)) != NULL) {
+    while ((turns[count] = announcer_turn(world->announcer, 0)) != NULL) {
         count++;
     }
-    assert_int_equal(count, 6);
+    assert_int_equal(count, ANNOUNCER_TURNS);
     while (count > 0) {
         announcer_return(world->announcer, turns[--count]);
     }
@@ -234,14 +234,14 @@ static void all_turns_under_way_is_congestion(void **state)
 {
     (void)state;
     bus.holds_acks = true;
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < ANNOUNCER_TURNS; i++) {
         struct command placed = fresh_place(10 + i);
         apply(&placed);
     }
-    assert_null(announcer_turn(world->announcer));
+    assert_null(announcer_turn(world->announcer, 0));
     bus.holds_acks = false;
     fake_announcer_publish(world->announcer);
-    struct turn *turn = announcer_turn(world->announcer);
+    struct turn *turn = announcer_turn(world->announcer, 0);
     assert_non_null(turn);
     announcer_return(world->announcer, turn);
 }

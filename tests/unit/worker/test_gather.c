@@ -29,7 +29,7 @@ static void post_orders(const struct zp_id *location_id, unsigned first, unsigne
 
 static struct turn *gathered(void)
 {
-    struct turn *turn = announcer_turn(world->announcer);
+    struct turn *turn = announcer_turn(world->announcer, 0);
     assert_non_null(turn);
     gather(world, turn, 0);
     return turn;
@@ -244,7 +244,7 @@ static void lose_partition(void *arg, int32_t partition)
 static void a_partition_that_goes_takes_its_records_out_of_the_turn(void **state)
 {
     (void)state;
-    struct turn *turn = announcer_turn(world->announcer);
+    struct turn *turn = announcer_turn(world->announcer, 0);
     post_orders(&here, 10, 2);
     post_orders(&there, 20, 2);
     world->records_limit = 3;

@@ -435,7 +435,7 @@ static void a_worker_that_dies_again_and_again_repeats_itself(void **state)
 /* Gathers, and dies before anything is committed. */
 static void die_over_it(void)
 {
-    struct turn *turn = announcer_turn(world->announcer);
+    struct turn *turn = announcer_turn(world->announcer, 0);
     gather(world, turn, 0);
     announcer_return(world->announcer, turn);
     die_and_rise(P);
@@ -517,7 +517,7 @@ static void errors_that_are_survived_park_none(void **state)
     for (int i = 0; i < 10; i++) { /* the database goes away right after the record was named, each time */
         db.on_load = (struct fake_failure){ ZP_BUSY, "57P01", 1, false };
         db.on_try = (struct fake_failure){ ZP_OK, "", 0, false };
-        struct turn *turn = announcer_turn(world->announcer);
+        struct turn *turn = announcer_turn(world->announcer, 0);
         gather(world, turn, 0);
         db.on_try = (struct fake_failure){ ZP_BUSY, "57P01", 1, false };
         if (turn->count > 0) {
@@ -543,7 +543,7 @@ static void two_workers_that_fight_park_none(void **state)
         die_over_it();
     }
     for (int i = 0; i < 6; i++) {
-        struct turn *turn = announcer_turn(world->announcer);
+        struct turn *turn = announcer_turn(world->announcer, 0);
         gather(world, turn, 0); /* names it */
         struct zp_id other = id_number(666);
         struct store_partition row;

@@ -241,7 +241,7 @@ void own_partition(int32_t partition)
 
 size_t come_round(void)
 {
-    struct turn *turn = announcer_turn(world->announcer);
+    struct turn *turn = announcer_turn(world->announcer, 1000);
     assert_non_null(turn);
     gather(world, turn, 0);
     size_t count = turn->count;
