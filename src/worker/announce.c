@@ -294,7 +294,7 @@ static void wait_for_work(struct announcer *a)
     if (a->line != NULL && a->line->unacked > ACKS_AWAITED) {
         poll(NULL, 0, ACKS_NAP_MS);
     }
-    int timeout_ms = refiller_has_work(&a->refiller) ? 1 : a->line != NULL ? 20 : 200;
+    int timeout_ms = refiller_wait_ms(&a->refiller, a->line != NULL ? 20 : 200);
     struct pollfd fd = { .fd = a->wake_fd, .events = POLLIN };
     if (poll(&fd, 1, timeout_ms) > 0) {
         uint64_t count;

@@ -58,9 +58,13 @@ static int32_t next_compare(const struct refiller *refiller)
     return -1;
 }
 
-bool refiller_has_work(const struct refiller *refiller)
+int refiller_wait_ms(const struct refiller *refiller, int longest_ms)
 {
-    return refiller->wish_count > 0 || next_compare(refiller) >= 0;
+    if (refiller->wish_count == 0 && next_compare(refiller) < 0) {
+        return longest_ms;
+    }
+    int64_t rest_us = refiller->retry_at_us - clock_mono_us();
+    return rest_us <= 0 ? 0 : rest_us / 1000 >= longest_ms ? longest_ms : (int)(rest_us / 1000) + 1;
 }
 
 static bool heads_equal(const struct store_head *ours, const struct live_head *theirs)

@@ -31,7 +31,8 @@ void refiller_finish(struct refiller *refiller);
 void refiller_wish(struct refiller *refiller, int32_t partition, const struct zp_id *location_id);
 /* Wishes that all heads of what is owned be compared: Redis may have lost or kept anything. */
 void refiller_doubt_all(struct refiller *refiller);
-bool refiller_has_work(const struct refiller *refiller);
+/* How long the thread may rest before there is something to refill: at most longest_ms. */
+int refiller_wait_ms(const struct refiller *refiller, int longest_ms);
 /* Does a bounded piece of what waits: compares one partition or refills one location. */
 void refiller_step(struct refiller *refiller);
 

@@ -12,7 +12,7 @@
 #define TAKEOVER_RETRY_MS_MAX 5000
 #define COMPLAIN_EVERY_US 1000000
 #define OFFSETS_TIMEOUT_MS 2000
-#define TAKEOVER_ROUND_US 6000000 /* then what is left waits for the next round */
+#define TAKEOVER_ROUND_US 5000000 /* no step begins later: with the longest of 4 s the consumer is polled within 10 s */
 #define REPUBLISH_ROWS 500
 #define REPUBLISH_WAIT_MS 1000
 #define SOLO_TAKEOVERS 3 /* without a commit between them: a record may be killing its worker */
@@ -142,7 +142,7 @@ static void check_last_records(struct worker *worker, struct takeover *takeovers
 
 static void check(struct worker *worker, struct takeover *takeovers, size_t count)
 {
-    int32_t numbers[BUS_PARTITIONS];
+    int32_t numbers[BUS_PARTITIONS] = { 0 };
     int64_t first[BUS_PARTITIONS] = { 0 }, end[BUS_PARTITIONS] = { 0 };
     char why[BUS_WHY_SIZE];
     for (size_t i = 0; i < count; i++) {
@@ -172,7 +172,7 @@ static void check(struct worker *worker, struct takeover *takeovers, size_t coun
 
 static void find_event_ends(struct worker *worker, struct takeover *takeovers, size_t count)
 {
-    int32_t numbers[BUS_PARTITIONS];
+    int32_t numbers[BUS_PARTITIONS] = { 0 };
     int64_t first[BUS_PARTITIONS] = { 0 }, end[BUS_PARTITIONS] = { 0 };
     char why[BUS_WHY_SIZE];
     for (size_t i = 0; i < count; i++) {
@@ -337,7 +337,6 @@ static enum zp_err start(struct worker *worker, struct takeover *takeover)
     marks->owned = true;
     partition->gathered_offset = partition->next_offset;
     partition->state = PARTITION_OWNED;
-    partition->backoff_ms = 0;
     metric_add(&worker_metrics[WM_TAKEOVERS], 1);
     metric_add(&worker_metrics[WM_OWNED], 1);
     announcer_compare(worker->announcer, number);
@@ -378,6 +377,23 @@ static void each(struct worker *worker, struct takeover *takeovers, size_t count
     }
 }
 
+/* Steps that ask for all partitions at once. */
+static void (*const steps_together[])(struct worker *worker, struct takeover *takeovers, size_t count) = {
+    find_event_ends, fold, check,
+};
+
+/* True while somebody is in the race and there is time for another step. What is late goes on in the next round, which
+ * comes at once: what a step did lies in the database. */
+static bool go_on(struct takeover *takeovers, size_t count, int64_t until_us)
+{
+    bool late = clock_mono_us() > until_us, any = false;
+    for (size_t i = 0; i < count; i++) {
+        takeovers[i].has_failed = takeovers[i].has_failed || late;
+        any = any || !takeovers[i].has_failed;
+    }
+    return any;
+}
+
 void takeover_due(struct worker *worker)
 {
     struct takeover takeovers[BUS_PARTITIONS];
@@ -387,9 +403,9 @@ void takeover_due(struct worker *worker)
     }
     int64_t began_us = clock_mono_us(), until_us = began_us + TAKEOVER_ROUND_US;
     each(worker, takeovers, count, until_us, own);
-    find_event_ends(worker, takeovers, count);
-    fold(worker, takeovers, count);
-    check(worker, takeovers, count);
+    for (size_t i = 0; i < ZP_COUNT(steps_together) && go_on(takeovers, count, until_us); i++) {
+        steps_together[i](worker, takeovers, count);
+    }
     each(worker, takeovers, count, until_us, republish);
     each(worker, takeovers, count, until_us, start);
     size_t taken = 0;
