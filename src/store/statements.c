@@ -137,13 +137,15 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
     [STATEMENT_OUTCOMES_INSERT] = { "outcomes_insert", { PARAM_ROWS },
         "INSERT INTO commands (" OUTCOME_COLUMNS ") SELECT " OUTCOME_COLUMNS " FROM unnest($1::commands[])" },
 
-    /* Looks at the $3 oldest that may go at all, not further: log time goes up with the offset. */
+    /* Looks at the $3 oldest that may go at all, not further, and only when the first of them is old: log time goes up
+     * with the offset. */
     [STATEMENT_OUTCOMES_PURGE] = { "outcomes_purge", { OID_INT4, OID_TIMESTAMPTZ, OID_INT8 },
         "DELETE FROM commands WHERE command_id = ANY (ARRAY(SELECT oldest.command_id FROM "
         "(SELECT c.command_id, c.at, c.written_at FROM commands c WHERE c.partition = $1 AND c.command_offset < "
         "(SELECT p.published_offset FROM partitions p WHERE p.topic = " TOPIC " AND p.partition = $1) "
         "AND c.err <> 'PARKED' ORDER BY c.command_offset LIMIT $3) oldest "
-        "WHERE oldest.at < $2 AND oldest.written_at < $2))" },
+        "WHERE oldest.at < $2 AND oldest.written_at < $2 AND (SELECT first.at FROM commands first "
+        "WHERE first.partition = $1 AND first.err <> 'PARKED' ORDER BY first.command_offset LIMIT 1) < $2))" },
 
     [STATEMENT_PARTITION_RELEASE] = { "partition_release", { OID_INT4, OID_UUID, OID_INT8, OID_INT8 },
         "UPDATE partitions p SET takeovers = 0, trying_offset = NULL, "
