@@ -34,6 +34,9 @@ struct bus_producer_settings {
     const char *client_id;
     int64_t timeout_ms;        /* of a message, queueing included; 0: never times out by itself */
     int64_t linger_us;
+    /* Connections to each broker, at most 16; 0: one. A broker works on one request of a connection at a time, and a
+     * request holds one partition. A partition's records keep their order: they go through one of them. */
+    size_t lanes;
     int64_t queue_bytes_max;   /* of the queue; a full one gives ZP_BUSY */
     int64_t queue_messages_max;
     /* Called once for each accepted record, only inside bus_producer_poll and bus_producer_destroy. */
@@ -56,7 +59,7 @@ enum zp_err bus_produce(struct bus_producer *producer, const char *topic, const 
 /* Serves delivery reports, waiting up to timeout_ms for the first. One thread only. */
 void bus_producer_poll(struct bus_producer *producer, int timeout_ms);
 /* Makes the producer write 8 bytes (value 1: an eventfd's increment) to fd when reports begin to wait: poll once
- * after this call, then after each wake-up with timeout_ms 0. The descriptor should not block. */
+ * after this call, then after each wake-up, with timeout_ms 0. The descriptor should not block. */
 void bus_producer_notify(struct bus_producer *producer, int fd);
 /* True after a fatal error: destroy it and make it anew. Thread-safe. */
 bool bus_producer_broken(struct bus_producer *producer);

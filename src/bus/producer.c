@@ -5,16 +5,27 @@
 #include "client.h"
 #include "trouble.h"
 
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define WARM_TOPICS_MAX 8
+#define LANES_MAX 16
 #define DRAIN_MS 50
 
-struct bus_producer {
+/* A client of its own, with its own connection to each broker. */
+struct lane {
     rd_kafka_t *rk;            /* owned */
-    rd_kafka_queue_t *reports; /* owned: the queue that bus_producer_poll serves */
+    rd_kafka_queue_t *reports; /* owned: the queue that rd_kafka_poll serves */
     rd_kafka_topic_t *warm[WARM_TOPICS_MAX]; /* owned: a topic that is held stays known */
+};
+
+struct bus_producer {
+    struct lane lanes[LANES_MAX]; /* a partition's records go through one of them, so they keep their order */
+    size_t lane_count;
     size_t warm_count;
+    int wake_fd;               /* owned: written when reports begin to wait, unless somebody else is told */
     void (*on_delivery)(void *opaque, const struct bus_delivery *delivery);
     struct bus_trouble trouble;
 };
@@ -54,15 +65,16 @@ static void failed(rd_kafka_t *rk, int err, const char *reason, void *opaque)
     }
 }
 
-static enum zp_err producer_open(struct bus_producer *producer, const struct bus_producer_settings *settings,
-                                 char why[BUS_WHY_SIZE])
+static enum zp_err lane_open(struct bus_producer *producer, const struct bus_producer_settings *settings,
+                             struct lane *lane, char why[BUS_WHY_SIZE])
 {
     char linger_ms[32];
+    int64_t lanes = (int64_t)producer->lane_count;
     snprintf(linger_ms, sizeof(linger_ms), "%.3f", (double)settings->linger_us / 1000.0);
     const struct bus_client_option options[] = {
         { "queue.buffering.max.ms", linger_ms, 0 },
-        { "queue.buffering.max.kbytes", NULL, (settings->queue_bytes_max + 1023) / 1024 },
-        { "queue.buffering.max.messages", NULL, settings->queue_messages_max },
+        { "queue.buffering.max.kbytes", NULL, (settings->queue_bytes_max / lanes + 1023) / 1024 },
+        { "queue.buffering.max.messages", NULL, (settings->queue_messages_max + lanes - 1) / lanes },
         { "message.timeout.ms", NULL, settings->timeout_ms },
     };
     const struct bus_client client = {
@@ -70,13 +82,35 @@ static enum zp_err producer_open(struct bus_producer *producer, const struct bus
         .options = options, .option_count = ZP_COUNT(options),
         .opaque = producer, .on_error = failed, .on_delivery = delivered,
     };
-    return bus_client_open(&client, &producer->rk, why);
+    enum zp_err err = bus_client_open(&client, &lane->rk, why);
+    if (err == ZP_OK) {
+        lane->reports = rd_kafka_queue_get_main(lane->rk);
+    }
+    return err;
+}
+
+static enum zp_err lanes_open(struct bus_producer *producer, const struct bus_producer_settings *settings,
+                              char why[BUS_WHY_SIZE])
+{
+    producer->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (producer->wake_fd < 0) {
+        snprintf(why, BUS_WHY_SIZE, "no descriptor for a producer");
+        return ZP_BUSY;
+    }
+    enum zp_err err = ZP_OK;
+    for (size_t i = 0; err == ZP_OK && i < producer->lane_count; i++) {
+        err = lane_open(producer, settings, &producer->lanes[i], why);
+    }
+    if (err == ZP_OK) {
+        bus_producer_notify(producer, producer->wake_fd);
+    }
+    return err;
 }
 
 enum zp_err bus_producer_create(const struct bus_producer_settings *settings, struct bus_producer **ret_producer,
                                 char why[BUS_WHY_SIZE])
 {
-    ZP_ASSERT(settings->on_delivery != NULL);
+    ZP_ASSERT(settings->on_delivery != NULL && settings->lanes <= LANES_MAX);
     if (settings->queue_messages_max < 1) { /* the library reads 0 as "without a limit" */
         snprintf(why, BUS_WHY_SIZE, "the producer's queue must hold at least one message");
         return ZP_INVALID;
@@ -87,26 +121,26 @@ enum zp_err bus_producer_create(const struct bus_producer_settings *settings, st
         return ZP_BUSY;
     }
     producer->on_delivery = settings->on_delivery;
-    enum zp_err err = producer_open(producer, settings, why);
+    producer->lane_count = settings->lanes == 0 ? 1 : settings->lanes;
+    enum zp_err err = lanes_open(producer, settings, why);
     if (err != ZP_OK) {
-        free(producer);
+        bus_producer_destroy(producer, 0);
         return err;
     }
-    producer->reports = rd_kafka_queue_get_main(producer->rk);
     *ret_producer = producer;
     return ZP_OK;
 }
 
-enum zp_err bus_producer_warm(struct bus_producer *producer, const char *topic, int timeout_ms, char why[BUS_WHY_SIZE])
+static enum zp_err lane_warm(struct lane *lane, size_t place, const char *topic, int timeout_ms,
+                             char why[BUS_WHY_SIZE])
 {
-    ZP_ASSERT(producer->warm_count < WARM_TOPICS_MAX);
-    BUS_DROP(topic) rd_kafka_topic_t *held = rd_kafka_topic_new(producer->rk, topic, NULL);
+    BUS_DROP(topic) rd_kafka_topic_t *held = rd_kafka_topic_new(lane->rk, topic, NULL);
     if (held == NULL) {
         snprintf(why, BUS_WHY_SIZE, "%.80s: %s", topic, rd_kafka_err2str(rd_kafka_last_error()));
         return ZP_INVALID;
     }
     const struct rd_kafka_metadata *found;
-    rd_kafka_resp_err_t err = rd_kafka_metadata(producer->rk, 0, held, &found, timeout_ms);
+    rd_kafka_resp_err_t err = rd_kafka_metadata(lane->rk, 0, held, &found, timeout_ms);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         err = found->topic_cnt == 1 ? found->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
         rd_kafka_metadata_destroy(found);
@@ -115,9 +149,23 @@ enum zp_err bus_producer_warm(struct bus_producer *producer, const char *topic, 
         snprintf(why, BUS_WHY_SIZE, "%.80s: %s", topic, rd_kafka_err2str(err));
         return bus_client_err(err);
     }
-    producer->warm[producer->warm_count++] = held;
+    lane->warm[place] = held;
     held = NULL;
     return ZP_OK;
+}
+
+enum zp_err bus_producer_warm(struct bus_producer *producer, const char *topic, int timeout_ms, char why[BUS_WHY_SIZE])
+{
+    ZP_ASSERT(producer->warm_count < WARM_TOPICS_MAX);
+    enum zp_err err = ZP_OK;
+    for (size_t i = 0; err == ZP_OK && i < producer->lane_count; i++) {
+        struct lane *lane = &producer->lanes[i];
+        if (lane->warm[producer->warm_count] == NULL) { /* else it was held by a try that failed for another lane */
+            err = lane_warm(lane, producer->warm_count, topic, timeout_ms, why);
+        }
+    }
+    producer->warm_count += err == ZP_OK;
+    return err;
 }
 
 static rd_kafka_headers_t *headers_copy(const struct record *record)
@@ -133,10 +181,19 @@ static rd_kafka_headers_t *headers_copy(const struct record *record)
     return headers;
 }
 
+static struct lane *lane_of(struct bus_producer *producer, const struct record *record)
+{
+    int32_t partition = record->partition;
+    if (partition < 0 && record->key != NULL) {
+        partition = bus_partition_of(record->key, record->key_len, BUS_PARTITIONS);
+    }
+    return &producer->lanes[partition < 0 ? 0 : (size_t)partition % producer->lane_count];
+}
+
 enum zp_err bus_produce(struct bus_producer *producer, const char *topic, const struct record *record, void *opaque)
 {
     rd_kafka_headers_t *headers = headers_copy(record);
-    rd_kafka_resp_err_t err = rd_kafka_producev(producer->rk,
+    rd_kafka_resp_err_t err = rd_kafka_producev(lane_of(producer, record)->rk,
         RD_KAFKA_V_TOPIC(topic),
         RD_KAFKA_V_PARTITION(record->partition),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
@@ -154,21 +211,44 @@ enum zp_err bus_produce(struct bus_producer *producer, const char *topic, const 
     return err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? ZP_TOO_LARGE : ZP_BUSY;
 }
 
+static int lanes_serve(struct bus_producer *producer)
+{
+    int served = 0;
+    for (size_t i = 0; i < producer->lane_count; i++) {
+        served += rd_kafka_poll(producer->lanes[i].rk, 0);
+    }
+    return served;
+}
+
 void bus_producer_poll(struct bus_producer *producer, int timeout_ms)
 {
-    rd_kafka_poll(producer->rk, timeout_ms);
+    if (lanes_serve(producer) > 0 || timeout_ms == 0) {
+        return;
+    }
+    struct pollfd fd = { .fd = producer->wake_fd, .events = POLLIN };
+    uint64_t count;
+    if (poll(&fd, 1, timeout_ms) > 0 && read(producer->wake_fd, &count, sizeof(count)) > 0) {
+        (void)lanes_serve(producer);
+    }
 }
 
 void bus_producer_notify(struct bus_producer *producer, int fd)
 {
     static const uint64_t one = 1;
-    rd_kafka_queue_io_event_enable(producer->reports, fd, &one, sizeof(one));
+    for (size_t i = 0; i < producer->lane_count; i++) {
+        rd_kafka_queue_io_event_enable(producer->lanes[i].reports, fd, &one, sizeof(one));
+    }
 }
 
 bool bus_producer_broken(struct bus_producer *producer)
 {
     char words[8];
-    return rd_kafka_fatal_error(producer->rk, words, sizeof(words)) != RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (size_t i = 0; i < producer->lane_count; i++) {
+        if (rd_kafka_fatal_error(producer->lanes[i].rk, words, sizeof(words)) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const char *bus_producer_trouble(struct bus_producer *producer)
@@ -178,12 +258,31 @@ const char *bus_producer_trouble(struct bus_producer *producer)
 
 /* Ends what is queued and in flight, and serves every report of it. A message can be on its way between two of the
  * library's threads when the purge passes by, so purge until nothing is left. */
-static void producer_drain(struct bus_producer *producer)
+static void lane_drain(struct lane *lane)
 {
-    while (rd_kafka_outq_len(producer->rk) > 0) {
-        rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-        rd_kafka_poll(producer->rk, DRAIN_MS);
+    while (rd_kafka_outq_len(lane->rk) > 0) {
+        rd_kafka_purge(lane->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_poll(lane->rk, DRAIN_MS);
     }
+}
+
+static void lane_close(struct lane *lane, int flush_ms)
+{
+    if (lane->rk == NULL) {
+        return;
+    }
+    rd_kafka_queue_io_event_enable(lane->reports, -1, NULL, 0);
+    if (flush_ms > 0) {
+        rd_kafka_flush(lane->rk, flush_ms);
+    }
+    lane_drain(lane);
+    for (size_t i = 0; i < WARM_TOPICS_MAX; i++) {
+        if (lane->warm[i] != NULL) {
+            rd_kafka_topic_destroy(lane->warm[i]);
+        }
+    }
+    rd_kafka_queue_destroy(lane->reports);
+    rd_kafka_destroy(lane->rk);
 }
 
 void bus_producer_destroy(struct bus_producer *producer, int flush_ms)
@@ -191,15 +290,13 @@ void bus_producer_destroy(struct bus_producer *producer, int flush_ms)
     if (producer == NULL) {
         return;
     }
-    rd_kafka_queue_io_event_enable(producer->reports, -1, NULL, 0);
-    if (flush_ms > 0) {
-        rd_kafka_flush(producer->rk, flush_ms);
+    int64_t until_us = clock_mono_us() + (int64_t)flush_ms * 1000;
+    for (size_t i = 0; i < producer->lane_count; i++) {
+        int64_t left_us = until_us - clock_mono_us();
+        lane_close(&producer->lanes[i], left_us > 0 ? (int)(left_us / 1000) : 0);
     }
-    producer_drain(producer);
-    for (size_t i = 0; i < producer->warm_count; i++) {
-        rd_kafka_topic_destroy(producer->warm[i]);
+    if (producer->wake_fd >= 0) {
+        close(producer->wake_fd);
     }
-    rd_kafka_queue_destroy(producer->reports);
-    rd_kafka_destroy(producer->rk);
     free(producer);
 }

@@ -19,6 +19,7 @@
 
 #define ACK_DEADLINE_US 10000000     /* what is unacknowledged for 10 s is purged */
 #define LINGER_US 0                  /* a request of librdkafka 2.0.2 holds one partition: waiting gathers nothing */
+#define LANES 4                      /* an outcome is a request, too: a turn's go out side by side */
 #define ACKS_AWAITED 4               /* partitions are acknowledged one by one: no wake-up for each of many */
 #define ACKS_NAP_MS 1
 #define PRODUCER_QUEUE_BYTES_MAX (32 << 20)
@@ -66,6 +67,7 @@ static enum zp_err make_producer(struct announcer *a, char why[BUS_WHY_SIZE])
 {
     const struct bus_producer_settings settings = {
         .brokers = a->settings->kafka, .client_id = a->settings->worker_id, .timeout_ms = 0, .linger_us = LINGER_US,
+        .lanes = LANES,
         .queue_bytes_max = PRODUCER_QUEUE_BYTES_MAX, .queue_messages_max = 100000, .on_delivery = on_delivery,
     };
     enum zp_err err = bus_producer_create(&settings, &a->producer, why);

@@ -131,6 +131,35 @@ static void test_destroying_reports_each_record_once(void **state)
     broker_delay(0);
 }
 
+#define LANE_PARTITIONS 8
+#define LANE_RECORDS 40
+
+static void test_lanes_keep_the_order_of_each_partition(void **state)
+{
+    (void)state;
+    static struct fate fates[LANE_PARTITIONS][LANE_RECORDS];
+    const char *topic = topic_new(LANE_PARTITIONS);
+    struct bus_producer_settings settings = producer_settings();
+    settings.lanes = 3;
+    struct bus_producer *producer = producer_ready(&settings, topic);
+    for (int i = 0; i < LANE_RECORDS; i++) {
+        for (int32_t p = 0; p < LANE_PARTITIONS; p++) {
+            struct record record = record_to(p, "key", "value");
+            assert_int_equal(bus_produce(producer, topic, &record, &fates[p][i]), ZP_OK);
+        }
+    }
+    for (int32_t p = 0; p < LANE_PARTITIONS; p++) {
+        for (int i = 0; i < LANE_RECORDS; i++) {
+            fate_wait(producer, &fates[p][i], 1);
+            assert_int_equal(fates[p][i].last.ack, BUS_ACKED);
+            assert_int_equal(fates[p][i].last.partition, p);
+            assert_int_equal(fates[p][i].last.offset, fates[p][0].last.offset + i);
+        }
+    }
+    assert_false(bus_producer_broken(producer));
+    bus_producer_destroy(producer, 0);
+}
+
 static void test_destroying_flushes_first(void **state)
 {
     (void)state;
@@ -306,6 +335,7 @@ int main(void)
         cmocka_unit_test(test_a_record_that_was_never_sent_times_out_as_not_persisted),
         cmocka_unit_test(test_a_record_whose_answer_does_not_come_is_unknown),
         cmocka_unit_test(test_destroying_reports_each_record_once),
+        cmocka_unit_test(test_lanes_keep_the_order_of_each_partition),
         cmocka_unit_test(test_destroying_flushes_first),
         cmocka_unit_test(test_a_full_queue_is_busy_and_takes_nothing),
         cmocka_unit_test(test_records_that_are_refused_at_once),
