@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define POLL_MS 100
-#define LANES 4                   /* at 960 orders/s one is full: 36 ms to the acknowledgement, with four 14 */
+#define LANES 2                   /* nearly every command is a request, and a connection has one at work */
 #define QUEUE_BYTES_MAX INT64_C(16777216)
 #define QUEUE_MESSAGES_MAX 20000
 #define LINGER_US 0               /* a request of librdkafka 2.0.2 holds one partition: waiting gathers nothing */

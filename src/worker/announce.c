@@ -19,7 +19,7 @@
 
 #define ACK_DEADLINE_US 10000000     /* what is unacknowledged for 10 s is purged */
 #define LINGER_US 0                  /* a request of librdkafka 2.0.2 holds one partition: waiting gathers nothing */
-#define LANES 4                      /* an outcome is a request, too: a turn's go out side by side */
+#define LANES 2                      /* a turn is many requests: they go out side by side */
 #define ACKS_AWAITED 4               /* partitions are acknowledged one by one: no wake-up for each of many */
 #define ACKS_NAP_MS 1
 #define PRODUCER_QUEUE_BYTES_MAX (32 << 20)
