@@ -1,12 +1,12 @@
-/* The load generator of the bench. Modes:
- * closed  each of N clients places an order, waits for the answer, places the next
- * open    orders are due at a fixed rate, whether or not earlier ones were answered; latency counts from when one
- * was due;
- * every K-th order is followed by GET /orders/{id}?wait= on another connection: from due to visible
- * read    each of N clients gets the same path again and again; {id} in it walks through the ids of a file Reads the
- * locations' bodies from a file: one request body a line. Prints one JSON object.
+/* The load generator of the bench. Prints one JSON object. Modes:
  *
- * usage: load MODE PORT TOKEN_FILE BODIES|PATH SECONDS CLIENTS|RATE [SAMPLE_EVERY] [IDS_FILE] */
+ * closed  each of N clients places an order, waits for the answer, places the next
+ * open    orders are due at a fixed rate, whether or not earlier ones were answered; latency counts from when one was
+ *         due; every K-th order is followed by GET /orders/{id}?wait= on another connection: from due to visible
+ * read    each of N clients gets the same path again and again; {id} in it walks through the ids of a file
+ *
+ * Request bodies come from a file, one a line. usage: load MODE PORT TOKEN_FILE BODIES|PATH SECONDS CLIENTS|RATE
+ * [SAMPLE_EVERY|IDS_FILE] */
 #include "client.h"
 #include "histogram.h"
 
