@@ -21,6 +21,7 @@
 #define LINGER_US 0               /* a request of librdkafka 2.0.2 holds one partition: waiting gathers nothing */
 #define ACKS_AWAITED 16           /* partitions are acknowledged one by one: no wake-up for each of many */
 #define ACKS_NAP_MS 1
+#define WARM_MS 500
 #define BROKEN_FLUSH_MS 0         /* a broken producer delivers nothing more */
 #define PROBE_ROUNDS 5            /* of POLL_MS each, between two questions */
 
@@ -70,11 +71,22 @@ static void on_delivery(void *opaque, const struct bus_delivery *delivery)
     loop_post(publication->loop, &publication->post, on_done);
 }
 
+/* A producer that knows the topic's leaders, or finds out with its first command: the brokers may come later. */
+static enum zp_err make(const struct publisher *publisher, struct bus_producer **ret_producer, char why[BUS_WHY_SIZE])
+{
+    char cold[BUS_WHY_SIZE];
+    enum zp_err err = bus_producer_create(&publisher->settings, ret_producer, why);
+    if (err == ZP_OK && bus_producer_warm(*ret_producer, TOPIC_COMMANDS, WARM_MS, cold) != ZP_OK) {
+        log_info("the mailbox's leaders are not known yet", L_STR("why", cold));
+    }
+    return err;
+}
+
 static void replace(struct publisher *publisher)
 {
     char why[BUS_WHY_SIZE] = "";
     struct bus_producer *fresh = NULL;
-    enum zp_err err = bus_producer_create(&publisher->settings, &fresh, why);
+    enum zp_err err = make(publisher, &fresh, why);
     if (err != ZP_OK) {
         log_error("the producer cannot be made anew", L_STR("error", zp_err_name(err)), L_STR("why", why));
         return; /* the broken one stays and refuses; the next round tries again */
@@ -161,7 +173,7 @@ enum zp_err publisher_start(const struct gateway_settings *settings, struct publ
         .queue_bytes_max = QUEUE_BYTES_MAX, .queue_messages_max = QUEUE_MESSAGES_MAX,
         .on_delivery = on_delivery,
     };
-    enum zp_err err = bus_producer_create(&publisher->settings, &publisher->producer, why);
+    enum zp_err err = make(publisher, &publisher->producer, why);
     if (err != ZP_OK) {
         free(publisher);
         return err;

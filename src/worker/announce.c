@@ -22,6 +22,7 @@
 #define LANES 2                      /* a turn is many requests: they go out side by side */
 #define ACKS_AWAITED 4               /* partitions are acknowledged one by one: no wake-up for each of many */
 #define ACKS_NAP_MS 1
+#define WARM_MS 500
 #define PRODUCER_QUEUE_BYTES_MAX (32 << 20)
 #define DATABASE_TIMEOUT_MS 5000
 #define REDIS_TIMEOUT_MS 1000
@@ -70,11 +71,16 @@ static enum zp_err make_producer(struct announcer *a, char why[BUS_WHY_SIZE])
         .lanes = LANES,
         .queue_bytes_max = PRODUCER_QUEUE_BYTES_MAX, .queue_messages_max = 100000, .on_delivery = on_delivery,
     };
+    char cold[BUS_WHY_SIZE];
     enum zp_err err = bus_producer_create(&settings, &a->producer, why);
-    if (err == ZP_OK) {
-        bus_producer_notify(a->producer, a->wake_fd);
+    if (err != ZP_OK) {
+        return err;
     }
-    return err;
+    if (bus_producer_warm(a->producer, TOPIC_EVENTS, WARM_MS, cold) != ZP_OK) { /* the first outcome will wait */
+        log_info("the leaders of the events topic are not known yet", L_STR("why", cold));
+    }
+    bus_producer_notify(a->producer, a->wake_fd);
+    return ZP_OK;
 }
 
 static struct header text_header(const char *name, const char *text)
