@@ -1,6 +1,7 @@
 /* fields_order: the rows of an order, in the order in which the API shows them.
  *
  * An order in the log may be a refused one: what its placement did not lead to (a name, a currency) is optional. */
+#include "json.h"
 #include "put.h"
 #include "rows.h"
 
@@ -89,16 +90,9 @@ static const struct field order_fields[] = {
 static void put_links(const void *self, struct buffer *out)
 {
     const struct order *order = self;
-    char id[ID_TEXT_SIZE];
 
-    id_format(&order->id, id);
-    PUT(out, ",\"links\":{\"self\":\"/orders/");
-    put_bytes(out, id, ID_TEXT_SIZE - 1);
-    PUT(out, "\",\"events\":\"/orders/");
-    put_bytes(out, id, ID_TEXT_SIZE - 1);
-    PUT(out, "/events\",\"command\":\"/commands/");
-    put_bytes(out, id, ID_TEXT_SIZE - 1);
-    PUT(out, "\"}");
+    PUT(out, ",");
+    json_put_order_links(out, &order->id, &order->id); /* an order's id is its placement's */
 }
 
 _Static_assert(ZP_COUNT(order_fields) <= FIELDS_MAX, "more rows than bits");

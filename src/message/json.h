@@ -7,6 +7,8 @@
 /* ---- out: an emitter of our own: it follows the rows, without a tree and with no memory but the buffer ---- */
 
 void json_put_id(struct buffer *out, const struct zp_id *id);    /* ID_NONE gives null */
+/* "links":{…}: where an order, its events and the command that placed it are found. */
+void json_put_order_links(struct buffer *out, const struct zp_id *order_id, const struct zp_id *command_id);
 void json_put_time(struct buffer *out, int64_t wall_us);         /* 0 gives null */
 void json_put_count(struct buffer *out, int64_t value);          /* 0 gives null */
 

@@ -75,6 +75,21 @@ void json_put_id(struct buffer *out, const struct zp_id *id)
     put_bytes(out, text, ID_TEXT_SIZE + 1);
 }
 
+void json_put_order_links(struct buffer *out, const struct zp_id *order_id, const struct zp_id *command_id)
+{
+    char order[ID_TEXT_SIZE], command[ID_TEXT_SIZE];
+
+    id_format(order_id, order);
+    id_format(command_id, command);
+    PUT(out, "\"links\":{\"self\":\"/orders/");
+    put_bytes(out, order, ID_TEXT_SIZE - 1);
+    PUT(out, "\",\"events\":\"/orders/");
+    put_bytes(out, order, ID_TEXT_SIZE - 1);
+    PUT(out, "/events\",\"command\":\"/commands/");
+    put_bytes(out, command, ID_TEXT_SIZE - 1);
+    PUT(out, "\"}");
+}
+
 void json_put_time(struct buffer *out, int64_t wall_us)
 {
     char text[TIME_TEXT_SIZE + 2];

@@ -16,10 +16,6 @@ void message_order_json(const struct order *order, struct buffer *out)
 
 void message_submitted_json(const struct command *command, struct buffer *out)
 {
-    char order[ID_TEXT_SIZE], id[ID_TEXT_SIZE];
-
-    id_format(&command->order_id, order);
-    id_format(&command->id, id);
     PUT(out, "{\"id\":");
     json_put_id(out, &command->order_id);
     PUT(out, ",\"command_id\":");
@@ -30,13 +26,9 @@ void message_submitted_json(const struct command *command, struct buffer *out)
     json_put_id(out, &command->location_id);
     PUT(out, ",\"submitted_at\":");
     json_put_time(out, command->submitted_at);
-    PUT(out, ",\"links\":{\"self\":\"/orders/");
-    put_bytes(out, order, ID_TEXT_SIZE - 1);
-    PUT(out, "\",\"events\":\"/orders/");
-    put_bytes(out, order, ID_TEXT_SIZE - 1);
-    PUT(out, "/events\",\"command\":\"/commands/");
-    put_bytes(out, id, ID_TEXT_SIZE - 1);
-    PUT(out, "\"}}");
+    PUT(out, ",");
+    json_put_order_links(out, &command->order_id, &command->id);
+    PUT(out, "}");
 }
 
 void message_event_json(const struct event *event, struct buffer *out, size_t *ret_order_at)

@@ -12,6 +12,7 @@
 #define TAKEOVER_RETRY_MS_MAX 5000
 #define COMPLAIN_EVERY_US 1000000
 #define OFFSETS_TIMEOUT_MS 2000
+#define OWN_ROUND_US 2000000      /* the rest waits for the next round, so that what is ours has time for its steps */
 #define TAKEOVER_ROUND_US 5000000 /* no step begins later: with the longest of 4 s the consumer is polled within 10 s */
 #define REPUBLISH_ROWS 500
 #define REPUBLISH_WAIT_MS 1000
@@ -402,7 +403,7 @@ void takeover_due(struct worker *worker)
         return;
     }
     int64_t began_us = clock_mono_us(), until_us = began_us + TAKEOVER_ROUND_US;
-    each(worker, takeovers, count, until_us, own);
+    each(worker, takeovers, count, began_us + OWN_ROUND_US, own);
     for (size_t i = 0; i < ZP_COUNT(steps_together) && go_on(takeovers, count, until_us); i++) {
         steps_together[i](worker, takeovers, count);
     }
