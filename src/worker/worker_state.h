@@ -26,6 +26,14 @@ struct worker {
     _Atomic bool database_ok, consumer_ok;
 };
 
+/* Opens the announcer and the consumer. ZP_OK, or ZP_BUSY or ZP_INVALID with a sentence in why; loop_close is due
+ * either way. */
+enum zp_err loop_open(struct worker *worker, char why[BUS_WHY_SIZE]) ZP_MUST_CHECK;
+/* One round of the main thread: heeds troubles, takes over what is due, gathers a turn and settles it. */
+void loop_come_round(struct worker *worker);
+/* Waits for what is under way, releases the partitions in order, closes both. */
+void loop_close(struct worker *worker);
+
 /* Back to a takeover from step 1, after a pause: the partition's caches are doubtful. */
 void worker_retake(struct worker *worker, int32_t partition, int64_t delay_ms);
 
