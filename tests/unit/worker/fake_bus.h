@@ -21,6 +21,7 @@ struct fake_bus {
     int refusals;             /* the next records produced are reported as not persisted, and are not */
     int queue_full;           /* the next calls of bus_produce give ZP_BUSY */
     int producers_made;
+    int64_t (*clock)(void);   /* the brokers' time; NULL: a millisecond for each record */
 };
 
 extern struct fake_bus bus;
@@ -28,8 +29,8 @@ extern struct fake_bus bus;
 void fake_bus_open(void);
 void fake_bus_close(void);
 
-/* Adds a copy of the record at the end of a partition's log; returns its offset. timestamp_us is set from the
- * offset. */
+/* Adds a copy of the record at the end of a partition's log; returns its offset. timestamp_us is the brokers'
+ * time. */
 int64_t fake_log_append(enum fake_topic topic, int32_t partition, const struct record *record);
 /* The record at that place; NULL: there is none. */
 const struct record *fake_log_get(enum fake_topic topic, int32_t partition, int64_t offset);
@@ -40,6 +41,10 @@ void fake_log_trim(enum fake_topic topic, int32_t partition, int64_t first);
 void fake_log_cut(enum fake_topic topic, int32_t partition, int64_t end);
 /* Puts another record in the place of one. */
 void fake_log_replace(enum fake_topic topic, int32_t partition, int64_t offset, const struct record *record);
+
+/* A view of a record, as the real bus lends it: on the heap, so that a use after its release is found. */
+struct record *fake_log_lend(const struct record *record);
+enum fake_topic fake_topic_of(const char *name);
 
 /* A consumer that nobody made through the door, for tests of a worker's parts: everything is assigned and paused. */
 struct bus_consumer *fake_consumer(void);

@@ -7,10 +7,23 @@
 #define FAKE_HEADS_MAX 2048
 #define FAKE_NOTES_MAX 4096
 
+struct fake_stream_row { int64_t seq; struct zp_id command_id; uint8_t hash[HASH_SIZE]; };
+struct fake_ticket { struct zp_id order_id; int64_t version; };
+
+/* What the cache keeps of a location. */
+struct fake_place {
+    struct zp_id location_id;
+    struct live_head head;
+    struct fake_stream_row *events; /* owned, seq ascending */
+    size_t event_count;
+    struct fake_ticket *tickets;    /* owned: what is open, in no order */
+    size_t ticket_count;
+};
+
 struct fake_cache {
-    struct { struct zp_id location_id; struct live_head head; } heads[FAKE_HEADS_MAX];
-    size_t head_count;
-    /* What was told, in order. */
+    struct fake_place places[FAKE_HEADS_MAX];
+    size_t place_count;
+    /* What was told, in order; the oldest are forgotten when there are too many. */
     struct { struct zp_id command_id; enum event_type type; enum zp_err err; int64_t seq; } notes[FAKE_NOTES_MAX];
     size_t note_count;
     bool is_down;
@@ -18,11 +31,23 @@ struct fake_cache {
     int64_t connections;
     int heads_asked;
     void (*_Atomic after_heads)(void); /* called once, when heads have been read */
+    /* Called with the lock held, when something has become visible; may be NULL. */
+    void (*on_note)(const struct fake_place *place, const struct live_note *note);
+    void (*on_refill)(const struct fake_place *place, bool is_reset);
 };
 
 extern struct fake_cache cache;
 
 void fake_cache_open(void);
+void fake_cache_close(void);
+/* Forgets everything, as a flush would; nobody is told. */
+void fake_cache_clear(void);
+/* What is kept of a location, or NULL. */
+const struct fake_place *fake_cache_place(const struct zp_id *location_id);
+/* A copy of everything kept, and the cache as it was then; restoring frees the copy, as forgetting does. */
+struct fake_cache *fake_cache_save(void);
+void fake_cache_restore(struct fake_cache *copy);
+void fake_cache_forget(struct fake_cache *copy);
 /* The head that the cache has of a location; false: none. */
 bool fake_cache_head(const struct zp_id *location_id, struct live_head *ret_head);
 void fake_cache_set(const struct zp_id *location_id, const struct live_head *head);

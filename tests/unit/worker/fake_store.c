@@ -46,6 +46,23 @@ void fake_db_open(void)
     arena_init(&db.arena, DB_BYTES_MAX);
 }
 
+static void copy_edits(const struct location *from, struct location *to)
+{
+    arena_reset(&to->arena); /* of what it was before */
+    ZP_ASSERT(location_settings_copy(&from->settings, &to->arena, &to->settings) == ZP_OK);
+    ZP_ASSERT(menu_copy(&from->menu, &to->arena, &to->menu) == ZP_OK);
+}
+
+/* As a row of its own, with an arena of its own. */
+static void location_copy(const struct location *from, struct location *to)
+{
+    location_init(to, &from->id);
+    struct arena arena = to->arena;
+    *to = *from;
+    to->arena = arena;
+    copy_edits(from, to);
+}
+
 static void locations_free(void)
 {
     for (size_t i = 0; i < db.location_count; i++) {
@@ -59,6 +76,34 @@ void fake_db_clear(void)
     arena_reset(&db.arena);
     memset(db.has_row, 0, sizeof db.has_row);
     db.outcome_count = db.event_count = db.order_count = db.location_count = 0;
+}
+
+struct fake_db *fake_db_save(void)
+{
+    struct fake_db *copy = malloc(sizeof *copy);
+    ZP_ASSERT(copy != NULL);
+    *copy = db; /* rows lie in an arena that only grows, apart from the locations, which own theirs */
+    for (size_t i = 0; i < db.location_count; i++) {
+        location_copy(&db.locations[i].location, &copy->locations[i].location);
+    }
+    return copy;
+}
+
+void fake_db_restore(struct fake_db *copy)
+{
+    locations_free();
+    struct arena rows = db.arena;
+    db = *copy;
+    db.arena = rows;
+    free(copy);
+}
+
+void fake_db_forget(struct fake_db *copy)
+{
+    for (size_t i = 0; copy != NULL && i < copy->location_count; i++) {
+        location_finish(&copy->locations[i].location);
+    }
+    free(copy);
 }
 
 void fake_db_close(void)
@@ -267,6 +312,19 @@ static bool is_event_known(const struct batch_event *event)
     return false;
 }
 
+/* Twice in one batch is once too often, too. */
+static bool is_batch_twice(const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->outcome_count; i++) {
+        for (size_t k = i + 1; k < batch->outcome_count; k++) {
+            if (id_equal(&batch->outcomes[i].command_id, &batch->outcomes[k].command_id)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static bool is_offset_known(const struct outcome *outcome)
 {
     for (size_t i = 0; i < db.outcome_count; i++) {
@@ -280,6 +338,9 @@ static bool is_offset_known(const struct outcome *outcome)
 /* What the database's own rules would refuse: the SQLSTATE, or NULL. */
 static const char *judge_rows(const struct batch *batch)
 {
+    if (is_batch_twice(batch)) {
+        return "23505";
+    }
     for (size_t i = 0; i < batch->outcome_count; i++) {
         if (!id_is_none(&db.poison) && id_equal(&batch->outcomes[i].command_id, &db.poison) &&
             batch->outcomes[i].err != ZP_PARKED) {
@@ -346,13 +407,6 @@ static void write_events(const struct batch *batch)
     }
 }
 
-static void copy_edits(const struct location *from, struct location *to)
-{
-    arena_reset(&to->arena); /* of what it was before */
-    ZP_ASSERT(location_settings_copy(&from->settings, &to->arena, &to->settings) == ZP_OK);
-    ZP_ASSERT(menu_copy(&from->menu, &to->arena, &to->menu) == ZP_OK);
-}
-
 static void write_locations(const struct batch *batch)
 {
     for (size_t i = 0; i < batch->location_count; i++) {
@@ -380,6 +434,7 @@ static void write_batch(const struct batch *batch)
     write_partitions(batch);
     for (size_t i = 0; i < batch->outcome_count; i++) {
         ZP_ASSERT(db.outcome_count < FAKE_ROWS_MAX);
+        db.written_at[db.outcome_count] = clock_wall_us();
         db.outcomes[db.outcome_count++] = outcome_copy(&batch->outcomes[i], &db.arena);
     }
     write_orders(batch);
@@ -421,11 +476,7 @@ static struct location *location_load(const struct location *row)
 {
     struct location *location = malloc(sizeof *location);
     ZP_ASSERT(location != NULL);
-    location_init(location, &row->id);
-    struct arena arena = location->arena;
-    *location = *row;
-    location->arena = arena;
-    copy_edits(row, location);
+    location_copy(row, location);
     return location;
 }
 
@@ -530,11 +581,50 @@ enum zp_err store_outcomes_from(struct store *store, int32_t partition, int64_t 
     return ZP_OK;
 }
 
+/* The next outcome of a partition that may go at all, from an offset on; NULL: there is none. */
+static const struct outcome *next_purgeable(int32_t partition, int64_t offset)
+{
+    const struct outcome *found = NULL;
+    for (size_t i = 0; i < db.outcome_count; i++) {
+        const struct outcome *row = &db.outcomes[i];
+        if (row->partition == partition && row->offset >= offset && row->err != ZP_PARKED &&
+            (found == NULL || row->offset < found->offset)) {
+            found = row;
+        }
+    }
+    return found;
+}
+
+static void delete_outcome(const struct outcome *row)
+{
+    size_t i = (size_t)(row - db.outcomes);
+    db.outcome_count--;
+    memmove(&db.outcomes[i], &db.outcomes[i + 1], (db.outcome_count - i) * sizeof *db.outcomes);
+    memmove(&db.written_at[i], &db.written_at[i + 1], (db.outcome_count - i) * sizeof *db.written_at);
+}
+
 enum zp_err store_outcomes_purge(struct store *store, int32_t partition, int64_t before_us, int64_t limit,
                                  int64_t *ret_deleted)
 {
-    (void)store, (void)partition, (void)before_us, (void)limit;
+    LOCKED;
+    (void)fail(store, ZP_OK, "", "");
     *ret_deleted = 0;
+    const struct outcome *first = next_purgeable(partition, 0);
+    if (first == NULL || first->at >= before_us) {
+        return ZP_OK;
+    }
+    int64_t offset = 0;
+    for (int64_t looked_at = 0; looked_at < limit; looked_at++) {
+        const struct outcome *row = next_purgeable(partition, offset);
+        if (row == NULL || row->offset >= db.partitions[partition].published_offset) {
+            break;
+        }
+        offset = row->offset + 1;
+        if (row->at < before_us && db.written_at[row - db.outcomes] < before_us) {
+            delete_outcome(row);
+            (*ret_deleted)++;
+        }
+    }
     return ZP_OK;
 }
 

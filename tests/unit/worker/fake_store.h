@@ -20,6 +20,7 @@ struct fake_db {
     bool has_row[BUS_PARTITIONS];
     struct store_partition partitions[BUS_PARTITIONS];
     struct outcome outcomes[FAKE_ROWS_MAX];
+    int64_t written_at[FAKE_ROWS_MAX]; /* of each outcome */
     size_t outcome_count;
     struct fake_event_row events[FAKE_ROWS_MAX];
     size_t event_count;
@@ -46,6 +47,10 @@ void fake_db_open(void);
 /* Empties every table, as a restore to the beginning would. */
 void fake_db_clear(void);
 void fake_db_close(void);
+/* A backup, and the database as it was then; restoring frees it, as forgetting does. */
+struct fake_db *fake_db_save(void);
+void fake_db_restore(struct fake_db *copy);
+void fake_db_forget(struct fake_db *copy);
 
 /* A location that nothing is known of but its seq. */
 void fake_db_add_location(const struct zp_id *location_id, int32_t partition, int64_t seq);

@@ -23,6 +23,13 @@ static int open_restaurant_here(void **state)
     return 0;
 }
 
+static int close_restaurant_here(void **state)
+{
+    world_close(state);
+    fake_cache_close();
+    return 0;
+}
+
 static struct command fresh_place(unsigned number)
 {
     struct zp_id id = id_number(number);
@@ -272,7 +279,7 @@ static void a_cache_that_was_away_is_refilled(void **state)
 static void a_cache_that_lost_everything_is_refilled_with_the_next_event(void **state)
 {
     (void)state;
-    cache.head_count = 0;
+    fake_cache_clear();
     struct command placed = fresh_place(10);
     apply(&placed);
     wait_until(cache_is_right);
@@ -388,7 +395,7 @@ static void a_history_of_large_menus_is_refilled_as_far_as_it_fits(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_restaurant_here, world_close)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_restaurant_here, close_restaurant_here)
     const struct CMUnitTest tests[] = {
         TEST(the_log_first_then_the_cache),
         TEST(outcomes_stand_in_the_order_of_their_commands),
