@@ -42,8 +42,25 @@ struct live_note {
     size_t order_json_len;
     const char *reasons_json;  /* refusals: [{code,pointer,detail}], else NULL */
     size_t reasons_json_len;
-    struct live_shared *shared; /* the hub's, of notes that it hands out: whose bytes these are */
+    /* The hub's, of notes that it hands out: */
+    int64_t before;             /* an event: live_hash_mark of the chain hash that it follows; 0: not known */
+    struct live_shared *shared; /* whose bytes these are */
 };
+
+/* Where a reader of a location's events stands: at which event, and of which history. */
+struct live_cursor {
+    int64_t seq;              /* 0: before the first event, where all histories are the same */
+    bool hash_known;          /* false: a seq alone, as a client brings it; it is believed */
+    uint8_t hash[HASH_SIZE];  /* the chain after that event */
+};
+
+/* The first 63 bits of a hash: enough to tell one history from another by chance. */
+int64_t live_hash_mark(const uint8_t hash[HASH_SIZE]);
+struct live_cursor live_cursor_at(const struct live_head *head);
+/* True unless the hash is another history's. */
+bool live_cursor_has(const struct live_cursor *cursor, const uint8_t hash[HASH_SIZE]);
+/* True when the note is the cursor's next event, and of the same history as far as both sides know. */
+bool live_cursor_fits(const struct live_cursor *cursor, const struct live_note *note);
 
 /* ---- worker's side ------------------------------------------------------------------------------------------- */
 
@@ -198,12 +215,13 @@ void live_hub_board_get(struct live_hub *hub, const struct zp_id *location_id, l
 
 /* Events after a cursor, from the ring, else from the stream in Redis: a prefix without gaps, at most `max` and at
  * most 200; may be empty when the cursor is the head. While head.seq is beyond the last one's seq there is more: ask
- * again. ZP_NOT_FOUND: the cursor is older than what is kept (ask the database) or beyond the head (then head.seq <
- * after_seq); head is NULL when Redis has none. */
+ * again. ZP_NOT_FOUND: the cursor is older than what is kept, of another history than what is kept (its reset may
+ * still be on its way), or beyond the head (then head.seq < cursor.seq): ask the database; head is NULL when Redis has
+ * none. */
 typedef void live_events_cb(void *arg, enum zp_err err, const struct live_head *head, const struct live_note *notes,
                             size_t count);
-void live_hub_events_after(struct live_hub *hub, const struct zp_id *location_id, int64_t after_seq, size_t max,
-                           live_events_cb *cb, void *arg);
+void live_hub_events_after(struct live_hub *hub, const struct zp_id *location_id, const struct live_cursor *cursor,
+                           size_t max, live_events_cb *cb, void *arg);
 
 /* The head and tick as Redis has them now, for a heartbeat. ZP_NOT_FOUND: head NULL, the tick counts; its asked_at is 0
  * when there is none. */
@@ -222,7 +240,8 @@ struct live_watcher {
     /* Set by the owner. */
     void (*on_note)(struct live_watcher *watcher,
                     const struct live_note *note);   /* in the order heard; may skip or repeat
-                                                         a seq after trouble: the owner compares with its own cursor */
+                                                         a seq after trouble: the owner compares with its own cursor
+                                                         (live_cursor_fits) */
     void (*on_live)(struct live_watcher *watcher);   /* from now on everything is heard; again after each reconnect */
     void (*on_lost)(struct live_watcher *watcher);   /* nothing is heard until the next on_live */
     void (*on_reset)(struct live_watcher *watcher,

@@ -1,10 +1,12 @@
 /* location_stream: GET /locations/{id}/events: every event of a location, once and in order.
  *
- * Called through the table of routes. The stream keeps its own next seq. A note that is the next one goes straight
+ * Called through the table of routes. The stream keeps its own cursor. A note that is the next one goes straight
  * out; anything else (a gap, a full queue, a new connection to Redis) only says that there is more, and the stream
  * pulls what it lacks: from the hub's ring, from Redis, from PostgreSQL. So a slow client never makes the queue
  * grow: it is served at its own pace.
- * Invariant: the seqs sent are consecutive, but behind a `reset`, which says where it goes on. */
+ * Invariants: the seqs sent are consecutive, but behind a `reset`, which says where it goes on; and what is sent
+ * follows from what was sent before: every source is held against the cursor's hash, since the word of a reset may
+ * come later than the events of the new history. */
 #include "stream.h"
 
 #include "errand.h"
@@ -21,35 +23,44 @@
 struct location_stream {
     struct stream stream; /* first */
     struct live_watcher watcher;
-    int64_t next;         /* seq of the next event to send; 0: not known yet, it starts at the head */
+    struct live_cursor cursor; /* the last event sent */
+    bool begun;           /* false: the cursor is not known yet, it starts at the head */
     bool behind;          /* there is, or may be, more than was sent */
     bool pulling;
 };
 
 /* What a helper thread found behind a cursor; the events' text is in the errand's buffer. */
 struct pulled {
-    int64_t first, last; /* seqs; 0: none */
-    int64_t head;        /* of the journal; -1: no such location */
+    int64_t first;           /* seq; 0: none */
+    struct live_cursor last; /* after the last of them */
+    struct live_cursor head; /* of the journal */
+    bool other;              /* its history is not the cursor's */
 };
 
 struct wanted {
     struct zp_id location_id;
-    int64_t after;
+    struct live_cursor after;
 };
 
 static void pull(struct location_stream *self);
 
 static void put_note(struct location_stream *self, const struct live_note *note)
 {
-    self->next = note->seq + 1;
+    self->cursor = live_cursor_at(&note->head);
     stream_put(&self->stream, note->seq, EVENT_WORDS.names[note->type], note->json, note->json_len);
 }
 
-static void reset_to(struct location_stream *self, int64_t head, const char *reason)
+static void begin_at(struct location_stream *self, const struct live_cursor *cursor)
+{
+    self->cursor = *cursor;
+    self->begun = true;
+}
+
+static void reset_to(struct location_stream *self, const struct live_cursor *head, const char *reason)
 {
     char data[96];
-    int len = snprintf(data, sizeof(data), "{\"head\":%lld,\"reason\":\"%s\"}", (long long)head, reason);
-    self->next = head + 1;
+    int len = snprintf(data, sizeof(data), "{\"head\":%lld,\"reason\":\"%s\"}", (long long)head->seq, reason);
+    begin_at(self, head);
     metric_add(&gateway_metrics[METRIC_STREAM_RESETS], 1);
     stream_put(&self->stream, 0, "reset", data, (size_t)len);
 }
@@ -70,6 +81,30 @@ static bool put_event(const struct batch_event *row, struct arena *arena, struct
     return true;
 }
 
+/* Reads the event at the cursor itself, to see whether the journal's history is the cursor's. */
+static enum zp_err look_at_cursor(struct errand *errand, struct store *store, bool *ret_other)
+{
+    const struct wanted *wanted = errand->question;
+    struct batch_event *row = NULL;
+    size_t count = 0;
+    if (!wanted->after.hash_known || wanted->after.seq == 0) {
+        return ZP_OK;
+    }
+    enum zp_err err =
+        store_events_after(store, &wanted->location_id, wanted->after.seq - 1, 1, 1, &errand->arena, &row, &count);
+    if (err == ZP_OK && count == 1 && row->seq == wanted->after.seq) {
+        *ret_other = !live_cursor_has(&wanted->after, row->hash);
+    }
+    return err;
+}
+
+static struct live_cursor cursor_after(int64_t seq, const uint8_t hash[HASH_SIZE])
+{
+    struct live_head head = { .seq = seq };
+    memcpy(head.hash, hash, HASH_SIZE);
+    return live_cursor_at(&head);
+}
+
 static void look_in_journal(struct errand *errand, struct store *store)
 {
     const struct wanted *wanted = errand->question;
@@ -82,17 +117,21 @@ static void look_in_journal(struct errand *errand, struct store *store)
         return;
     }
     errand->found = pulled;
-    errand->err = store_events_after(store, &wanted->location_id, wanted->after, TABLE_EVENTS_MAX, STREAM_ROOM_BYTES,
-                                     &errand->arena, &rows, &count);
+    *pulled = (struct pulled){ .first = 0 };
+    errand->err = look_at_cursor(errand, store, &pulled->other);
+    if (errand->err == ZP_OK) {
+        errand->err = store_events_after(store, &wanted->location_id, wanted->after.seq, TABLE_EVENTS_MAX,
+                                         STREAM_ROOM_BYTES, &errand->arena, &rows, &count);
+    }
     for (size_t i = 0; errand->err == ZP_OK && i < count && put_event(&rows[i], &errand->arena, &errand->out); i++) {
         pulled->first = i == 0 ? rows[i].seq : pulled->first;
-        pulled->last = rows[i].seq;
+        pulled->last = cursor_after(rows[i].seq, rows[i].hash);
     }
     if (errand->err == ZP_OK) {
         errand->err = store_location_get(store, &wanted->location_id, &location);
-        pulled->head = errand->err == ZP_OK ? location->seq : -1;
     }
     if (errand->err == ZP_OK) {
+        pulled->head = cursor_after(location->seq, location->hash);
         location_finish(location);
         free(location);
     }
@@ -110,23 +149,32 @@ static void on_journal(struct call *call, struct errand *errand)
     if (errand->err != ZP_OK || errand->out.err != ZP_OK) {
         return; /* still behind: the next heartbeat tries again */
     }
-    if (self->next == 0) {
-        self->next = pulled->head + 1;
-    } else if (wanted->after + 1 != self->next) {
+    const int64_t after = wanted->after.seq;
+    if (!self->begun) {
+        begin_at(self, &pulled->head);
+    } else if (after != self->cursor.seq || !live_cursor_has(&wanted->after, self->cursor.hash)) {
         pull(self); /* reset meanwhile */
-    } else if (pulled->first == self->next) {
-        self->next = pulled->last + 1;
+    } else if (pulled->other) {
+        reset_to(self, &pulled->head, "history_replaced");
+        pull(self);
+    } else if (pulled->first == after + 1) {
+        self->cursor = pulled->last;
         stream_put_text(&self->stream, errand->out.data, errand->out.len);
         pull(self);
-    } else if (wanted->after <= pulled->head || mailbox_lag_ms(call->loop, self->stream.partition) == 0) {
-        reset_to(self, pulled->head, wanted->after > pulled->head ? "cursor_beyond_head" : "not_kept");
+    } else if (after == pulled->head.seq) {
+        self->behind = false; /* that is all; Redis will say more, or that its history was another one */
+    } else if (after < pulled->head.seq || mailbox_lag_ms(call->loop, self->stream.partition) == 0) {
+        reset_to(self, &pulled->head, after > pulled->head.seq ? "cursor_beyond_head" : "not_kept");
         pull(self);
     } /* else: a database that was put back may not have the cursor yet: wait until its partition has caught up */
 }
 
 static void pull_from_journal(struct location_stream *self)
 {
-    const struct wanted wanted = { self->stream.location_id, self->next == 0 ? INT64_MAX - 1 : self->next - 1 };
+    struct wanted wanted = { self->stream.location_id, self->cursor };
+    if (!self->begun) {
+        wanted.after = (struct live_cursor){ .seq = INT64_MAX - 1 }; /* only the head */
+    }
     self->pulling = errand_start_quietly(self->stream.call, &wanted, sizeof(wanted), look_in_journal, on_journal);
 }
 
@@ -136,11 +184,11 @@ static void take_notes(struct location_stream *self, const struct live_head *hea
                        size_t count)
 {
     for (size_t i = 0; i < count && stream_has_room(&self->stream); i++) {
-        if (notes[i].seq == self->next) {
+        if (live_cursor_fits(&self->cursor, &notes[i])) {
             put_note(self, &notes[i]);
         }
     }
-    self->behind = self->next <= head->seq;
+    self->behind = self->cursor.seq < head->seq;
     if (self->behind && count > 0) {
         pull(self);
     }
@@ -156,7 +204,7 @@ static void on_events(void *arg, enum zp_err err, const struct live_head *head, 
         if (err == ZP_OK) {
             take_notes(self, head, notes, count);
         } else if (err == ZP_NOT_FOUND) {
-            pull_from_journal(self); /* too old, or beyond the head that Redis has: PostgreSQL knows which */
+            pull_from_journal(self); /* too old, of another history, or beyond the head that Redis has */
         }
     }
     call_release(call);
@@ -172,7 +220,7 @@ static void pull(struct location_stream *self)
     metric_add(&gateway_metrics[METRIC_STREAM_PULLS], 1);
     self->pulling = true;
     call_hold(call);
-    live_hub_events_after(call->loop->hub, &self->stream.location_id, self->next - 1, PULL_EVENTS_MAX, on_events, call);
+    live_hub_events_after(call->loop->hub, &self->stream.location_id, &self->cursor, PULL_EVENTS_MAX, on_events, call);
 }
 
 /* ---- what is heard ---- */
@@ -188,12 +236,12 @@ static void on_note(struct live_watcher *watcher, const struct live_note *note)
     if (note->seq == 0) {
         return; /* an outcome that is no event */
     }
-    if (self->next == 0) {
-        self->next = note->seq; /* the head was just before it */
+    if (!self->begun) { /* the head was just before it */
+        begin_at(self, &(struct live_cursor){ .seq = note->seq - 1 });
     }
-    if (note->seq == self->next && !self->behind && stream_has_room(&self->stream)) {
+    if (live_cursor_fits(&self->cursor, note) && !self->behind && stream_has_room(&self->stream)) {
         put_note(self, note);
-    } else if (note->seq >= self->next) {
+    } else if (note->seq > self->cursor.seq) {
         pull(self);
     }
 }
@@ -201,7 +249,7 @@ static void on_note(struct live_watcher *watcher, const struct live_note *note)
 static void on_live(struct live_watcher *watcher)
 {
     struct location_stream *self = self_of(watcher);
-    if (self->next > 0) {
+    if (self->begun) {
         pull(self);
     }
 }
@@ -215,7 +263,8 @@ static void on_reset(struct live_watcher *watcher, const struct live_head *head)
 {
     struct location_stream *self = self_of(watcher);
     self->behind = false;
-    reset_to(self, head->seq, "history_replaced");
+    const struct live_cursor cursor = live_cursor_at(head);
+    reset_to(self, &cursor, "history_replaced");
 }
 
 /* ---- the pipe's words ---- */
@@ -223,7 +272,7 @@ static void on_reset(struct live_watcher *watcher, const struct live_head *head)
 static void on_drained(struct stream *stream)
 {
     struct location_stream *self = (void *)stream;
-    if (self->behind && self->next > 0) {
+    if (self->behind && self->begun) {
         pull(self);
     }
 }
@@ -231,11 +280,12 @@ static void on_drained(struct stream *stream)
 static void on_beat(struct stream *stream, enum zp_err err, const struct live_head *head)
 {
     struct location_stream *self = (void *)stream;
-    if (self->next == 0 && err == ZP_OK) {
-        self->next = head->seq + 1;
-    } else if (self->next == 0 && !self->pulling) {
+    if (!self->begun && err == ZP_OK) {
+        const struct live_cursor cursor = live_cursor_at(head);
+        begin_at(self, &cursor);
+    } else if (!self->begun && !self->pulling) {
         pull_from_journal(self);
-    } else if (self->behind || (err == ZP_OK && head->seq >= self->next)) {
+    } else if (self->behind || (err == ZP_OK && head->seq > self->cursor.seq)) {
         pull(self);
     }
 }
@@ -263,8 +313,8 @@ static void begin(struct call *call, const struct place *place)
     if (self == NULL) {
         return;
     }
-    self->next = asking.given ? asking.cursor + 1 : 0;
-    self->behind = asking.given;
+    self->cursor.seq = asking.given ? asking.cursor : 0; /* a client brings no hash */
+    self->begun = self->behind = asking.given;
     self->watcher =
         (struct live_watcher){ .on_note = on_note, .on_live = on_live, .on_lost = on_lost, .on_reset = on_reset };
     if (live_hub_watch(call->loop->hub, &self->stream.location_id, &self->watcher) != ZP_OK) {

@@ -153,7 +153,8 @@ static void put_piece(struct live_push *push, const struct live_item *item, size
     live_request_int(out, push->settings.closed_order_ttl_s);
     live_request_int(out, LIVE_EVENTS_KEPT);
     for (size_t i = 0; i < count; i++) {
-        const struct note_frame frame = { .kind = NOTE_EVENT, .offset = -1, .note = notes[i] };
+        struct note_frame frame = { .kind = NOTE_EVENT, .offset = -1, .note = notes[i] };
+        frame.note.before = live_hash_mark(i == 0 ? before_hash : notes[i - 1].head.hash);
         ZP_ASSERT(notes[i].seq == notes[0].seq + (int64_t)i && notes[i].head.seq == notes[i].seq);
         ZP_ASSERT(notes[i].json != NULL);
         live_request_note(out, &frame);

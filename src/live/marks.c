@@ -1,4 +1,4 @@
-/* marks: heads and ticks as text.
+/* marks: heads and ticks as text; cursors, which are held against them.
  *
  * Called by both sides. Invariant: a head's line begins with its seq and its chain hash, so that a script compares both
  * by comparing a beginning. */
@@ -62,6 +62,33 @@ bool live_tick_parse(int32_t partition, const char *text, size_t len, struct liv
     }
     *ret_tick = tick;
     return true;
+}
+
+int64_t live_hash_mark(const uint8_t hash[HASH_SIZE])
+{
+    uint64_t mark = 0;
+    for (size_t i = 0; i < sizeof(mark); i++) {
+        mark = mark << 8 | hash[i];
+    }
+    return (int64_t)(mark & INT64_MAX);
+}
+
+struct live_cursor live_cursor_at(const struct live_head *head)
+{
+    struct live_cursor cursor = { .seq = head->seq, .hash_known = true };
+    memcpy(cursor.hash, head->hash, HASH_SIZE);
+    return cursor;
+}
+
+bool live_cursor_has(const struct live_cursor *cursor, const uint8_t hash[HASH_SIZE])
+{
+    return cursor->seq == 0 || !cursor->hash_known || memcmp(cursor->hash, hash, HASH_SIZE) == 0;
+}
+
+bool live_cursor_fits(const struct live_cursor *cursor, const struct live_note *note)
+{
+    bool known = cursor->seq > 0 && cursor->hash_known && note->before != 0;
+    return note->seq == cursor->seq + 1 && (!known || note->before == live_hash_mark(cursor->hash));
 }
 
 bool live_head_same(const struct live_head *a, const struct live_head *b)

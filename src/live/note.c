@@ -12,9 +12,11 @@
  *      0  "ZN1" and the kind's letter          96  ids: location, order, command, owner (16 each)
  *      4  length of the whole                 160  lengths and places in the texts: json, order's place, order,
  *      8  chain hash after the event               reasons (4 each)
- *     40  version, seq, offset (8 each)       176  lengths of the two words (1 each)
- *     64  head: seq, board hash, open          178  the type's word, the error's name, json, the order if it does not
- *         count, at (8 each)                       lie inside of json, reasons */
+ *     40  version, seq (8 each)               176  lengths of the two words (1 each)
+ *     56  submitted: offset; event: mark      178  the type's word, the error's name, json, the order if it does not
+ *         of the hash before; -1: none             lie inside of json, reasons
+ *     64  head: seq, board hash, open
+ *         count, at (8 each) */
 enum { LENGTH_AT = 4, IDS_AT = 96, TEXTS_AT = 160, WORDS_AT = 176, FIXED_BYTES = 178 };
 
 static const char magic[3] = { 'Z', 'N', '1' };
@@ -61,8 +63,9 @@ size_t live_note_size(const struct note_frame *frame)
 static void put_numbers(const struct note_frame *frame, uint8_t *fixed)
 {
     const struct live_note *note = &frame->note;
+    int64_t before = note->before == 0 ? -1 : note->before;
     const uint64_t numbers[] = {
-        (uint64_t)note->version,  (uint64_t)note->seq,   (uint64_t)frame->offset,
+        (uint64_t)note->version,  (uint64_t)note->seq,   (uint64_t)(frame->kind == NOTE_EVENT ? before : frame->offset),
         (uint64_t)note->head.seq, note->head.board_hash, (uint64_t)note->head.open_count,
         (uint64_t)note->head.at,
     };
@@ -139,6 +142,13 @@ static bool get_numbers(const uint8_t *bytes, struct note_frame *frame)
         if (*numbers[i] < (numbers[i] == &frame->offset ? -1 : 0)) {
             return false;
         }
+    }
+    if (frame->kind == NOTE_EVENT) {
+        if (frame->offset == 0) {
+            return false;
+        }
+        note->before = frame->offset < 0 ? 0 : frame->offset;
+        frame->offset = -1;
     }
     memcpy(note->head.hash, bytes + NOTE_HASH_AT, HASH_SIZE);
     struct zp_id *ids[] = { &note->location_id, &note->order_id, &note->command_id, &note->owner };

@@ -24,7 +24,7 @@ enum note_kind {
 
 struct note_frame {
     enum note_kind kind;
-    int64_t offset;        /* of a placement that is only submitted; else -1 */
+    int64_t offset;        /* of a placement that is only submitted; else -1; an event's place for note.before */
     struct live_note note; /* its type is EV_COUNT where there is no event */
 };
 

@@ -161,7 +161,13 @@ static void on_event(struct place *place, struct live_shared *shared)
     if (!ring->based) {
         live_ring_rebase_before(ring, note);
     }
+    const struct live_cursor here = live_ring_cursor(ring);
     bool behind = place->broken || place->heard_seq > ring->head.seq;
+    if (!behind && note->seq == here.seq + 1 && !live_cursor_fits(&here, note)) {
+        place->checked = false; /* of another history: either it or the ring is outdated, and the head shows which */
+        live_catch_up(place);
+        return;
+    }
     if (place->heard_seq < note->seq) {
         place->heard_seq = note->seq;
     }

@@ -30,7 +30,7 @@ struct question {
     void *arg;
     struct zp_id location_id, id;
     int32_t partition;
-    int64_t after_seq;
+    struct live_cursor cursor;
     size_t max;
     int attempts;
     int64_t serial;

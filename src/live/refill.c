@@ -38,6 +38,7 @@ static void plan_events(struct plan *plan)
     }
     for (size_t i = plan->first_event; i < refill->event_count; i++) {
         struct note_frame frame = { .kind = NOTE_EVENT, .offset = -1, .note = refill->events[i] };
+        frame.note.before = i == 0 ? 0 : live_hash_mark(refill->events[i - 1].head.hash);
         if (i + 1 == refill->event_count) {
             frame.note.head = refill->head; /* with the board as it is; earlier boards are not known any more */
         }

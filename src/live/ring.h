@@ -10,6 +10,8 @@ struct ring {
     size_t bytes, bytes_max;
     bool based;            /* it is known where the location stands */
     bool hash_known;       /* head.hash is, too */
+    bool base_known;       /* and so is base: the chain just before the oldest event kept */
+    uint8_t base[HASH_SIZE];
     struct live_head head; /* of the newest event known here, also when no event is kept */
 };
 
@@ -23,9 +25,12 @@ void live_ring_rebase_before(struct ring *ring, const struct live_note *note);
 void live_ring_know(struct ring *ring, const struct live_head *head);
 /* Adds the next event, whose seq must be the head's plus one, and holds it; the oldest make room. */
 void live_ring_append(struct ring *ring, struct live_shared *shared);
-/* True when every event after that seq, up to the head, is kept here. */
-bool live_ring_covers(const struct ring *ring, int64_t after_seq);
-/* Copies the events after a seq that is covered, at most max; they are borrowed from the ring. Returns how many. */
-size_t live_ring_after(const struct ring *ring, int64_t after_seq, struct live_note *ret_notes, size_t max);
+/* Where the ring stands. */
+struct live_cursor live_ring_cursor(const struct ring *ring);
+/* True when every event after the cursor, up to the head, is kept here and follows from it. */
+bool live_ring_covers(const struct ring *ring, const struct live_cursor *cursor);
+/* Copies the events after a cursor that is covered, at most max; they are borrowed from the ring. Returns how many. */
+size_t live_ring_after(const struct ring *ring, const struct live_cursor *cursor, struct live_note *ret_notes,
+                       size_t max);
 
 #endif

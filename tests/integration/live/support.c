@@ -162,13 +162,18 @@ void push_silently(redisContext *client, const struct history *history, int64_t 
 
 void refill_all(struct live_push *push, const struct history *history)
 {
+    refill_from(push, history, 1);
+}
+
+void refill_from(struct live_push *push, const struct history *history, int64_t first)
+{
     struct live_head seen;
     bool known = push_head(push, &history->location_id, &seen), replaced = false;
     const struct live_refill refill = {
         .location_id = history->location_id,
         .head = history->count == 0 ? (struct live_head){ .seq = 0 } : history->notes[history->count - 1].head,
-        .events = history->notes,
-        .event_count = history->count,
+        .events = history->notes + first - 1,
+        .event_count = history->count - (size_t)(first - 1),
     };
     assert_int_equal(live_push_refill(push, &refill, known, &seen, &replaced), ZP_OK);
     assert_true(replaced);

@@ -44,6 +44,8 @@ bool push_head(struct live_push *push, const struct zp_id *location_id, struct l
 void push_silently(redisContext *client, const struct history *history, int64_t seq);
 /* Replaces what Redis has by the history, whatever is there. */
 void refill_all(struct live_push *push, const struct history *history);
+/* The same with a stream that begins with the event `first`. */
+void refill_from(struct live_push *push, const struct history *history, int64_t first);
 
 /* ---- the gateway's side ----------------------------------------------------------------------------------------- */
 

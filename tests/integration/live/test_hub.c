@@ -304,6 +304,13 @@ static void heads_and_ticks_are_read(void **state)
     scene_destroy(scene);
 }
 
+/* By a seq alone, as a client brings it. */
+static void ask_after(struct scene *scene, int64_t after, size_t max)
+{
+    const struct live_cursor cursor = { .seq = after };
+    live_hub_events_after(scene->ears->hub, &scene->history->location_id, &cursor, max, on_events, &scene->heard);
+}
+
 /* Not watched: everything comes from the stream, which keeps from `kept` on; the head is 20. */
 static void events_come_from_the_stream(void **state)
 {
@@ -344,11 +351,69 @@ static void events_come_from_the_stream(void **state)
                 client_do(scene->client, "XDEL %s %d-0", live_key_events(location).text, seq);
             }
         }
-        ASK(heard, live_hub_events_after(scene->ears->hub, location, rows[i].after, rows[i].max, on_events, heard));
+        ASK(heard, ask_after(scene, rows[i].after, rows[i].max));
         assert_int_equal(heard->err, rows[i].want);
         assert_int_equal(heard->first_seq, rows[i].first);
         assert_int_equal(heard->last_seq, rows[i].last);
         assert_int_equal(heard->head.seq, 20);
+        scene_destroy(scene);
+    }
+}
+
+/* The same, asked by one that knows its history: Redis has ours (12 events), or one that forked off after event 8. What
+ * the cursor's event was, `kept` and later ones show. */
+static void events_of_another_history_are_not_handed_out(void **state)
+{
+    (void)state;
+    NEEDS_REDIS();
+    static const struct {
+        const char *name;
+        bool other, refilled; /* whose first event does not say what it follows */
+        int64_t kept, after;
+        enum zp_err want;
+        int64_t first;
+    } rows[] = {
+        { "ours, from the middle", false, false, 1, 9, ZP_OK, 10 },
+        { "ours, from the start", false, false, 1, 0, ZP_OK, 1 },
+        { "ours, at the head", false, false, 1, 12, ZP_OK, 0 },
+        { "ours, the cursor's own is gone", false, false, 10, 9, ZP_OK, 10 },
+        { "ours, nothing is kept, at the head", false, false, 13, 12, ZP_OK, 0 },
+        { "ours, and nothing shows it", false, true, 10, 9, ZP_NOT_FOUND, 0 },
+        { "the other's, before the fork", true, false, 1, 7, ZP_OK, 8 },
+        { "the other's, at the fork", true, false, 1, 8, ZP_OK, 9 },
+        { "the other's", true, false, 1, 9, ZP_NOT_FOUND, 0 },
+        { "the other's, from the start", true, false, 1, 0, ZP_OK, 1 },
+        { "the other's, the cursor's own is gone", true, false, 11, 10, ZP_NOT_FOUND, 0 },
+        { "the other's, at the fork, which is gone", true, false, 9, 8, ZP_OK, 9 },
+        { "the other's, at the head", true, false, 1, 12, ZP_NOT_FOUND, 0 },
+        { "the other's, nothing is kept, at the head", true, false, 13, 12, ZP_NOT_FOUND, 0 },
+    };
+    for (size_t i = 0; i < ZP_COUNT(rows); i++) {
+        struct scene *scene = scene_create();
+        struct heard *heard = &scene->heard;
+        struct history *history = scene->history;
+        print_message("%s\n", rows[i].name);
+        history_grow(history, 12);
+        struct live_cursor cursor = { .seq = 0, .hash_known = true };
+        if (rows[i].after > 0) {
+            cursor = live_cursor_at(&history->notes[rows[i].after - 1].head);
+        }
+        if (rows[i].other) {
+            history_go_back(history, 4);
+            history_grow(history, 4);
+        }
+        if (rows[i].refilled) {
+            refill_from(scene->push, history, rows[i].kept);
+        } else {
+            assert_int_equal(push_events(scene->push, history, 1, 12), LIVE_PUSHED);
+        }
+        for (int seq = 1; seq < rows[i].kept; seq++) {
+            client_do(scene->client, "XDEL %s %d-0", live_key_events(&history->location_id).text, seq);
+        }
+        ASK(heard, live_hub_events_after(scene->ears->hub, &history->location_id, &cursor, 100, on_events, heard));
+        assert_int_equal(heard->err, rows[i].want);
+        assert_int_equal(heard->first_seq, rows[i].first);
+        assert_int_equal(heard->last_seq, rows[i].first == 0 ? 0 : 12);
         scene_destroy(scene);
     }
 }
@@ -359,7 +424,7 @@ static void an_unknown_location_has_no_head(void **state)
     NEEDS_REDIS();
     struct scene *scene = scene_create();
     struct heard *heard = &scene->heard;
-    ASK(heard, live_hub_events_after(scene->ears->hub, &scene->history->location_id, 0, 10, on_events, heard));
+    ASK(heard, ask_after(scene, 0, 10));
     assert_int_equal(heard->err, ZP_NOT_FOUND);
     assert_false(heard->head_given);
     scene_destroy(scene);
@@ -376,8 +441,7 @@ static void long_stretches_come_in_pieces(void **state)
     int64_t after = 0;
     int asked = 0;
     do {
-        ASK(heard,
-            live_hub_events_after(scene->ears->hub, &scene->history->location_id, after, 5000, on_events, heard));
+        ASK(heard, ask_after(scene, after, 5000));
         assert_int_equal(heard->err, ZP_OK);
         assert_int_equal(heard->first_seq, after + 1);
         after = heard->last_seq;
@@ -400,10 +464,10 @@ static void garbage_in_the_stream_is_an_end(void **state)
     assert_int_equal(push_events(scene->push, scene->history, 1, 2), LIVE_PUSHED);
     freeReplyObject(client_ask(scene->client, "XADD %s 3-0 n nonsense", events.text));
     freeReplyObject(client_ask(scene->client, "XADD %s 4-0 a b c d", events.text));
-    ASK(heard, live_hub_events_after(scene->ears->hub, &scene->history->location_id, 0, 10, on_events, heard));
+    ASK(heard, ask_after(scene, 0, 10));
     assert_int_equal(heard->err, ZP_OK);
     assert_int_equal(heard->last_seq, 2);
-    ASK(heard, live_hub_events_after(scene->ears->hub, &scene->history->location_id, 2, 10, on_events, heard));
+    ASK(heard, ask_after(scene, 2, 10));
     assert_int_equal(heard->err, ZP_OK); /* the head is 2 */
     assert_int_equal(heard->count, 0);
     scene_destroy(scene);
@@ -503,6 +567,7 @@ int main(void)
         cmocka_unit_test(a_submission_is_written_once),
         cmocka_unit_test(heads_and_ticks_are_read),
         cmocka_unit_test(events_come_from_the_stream),
+        cmocka_unit_test(events_of_another_history_are_not_handed_out),
         cmocka_unit_test(an_unknown_location_has_no_head),
         cmocka_unit_test(long_stretches_come_in_pieces),
         cmocka_unit_test(garbage_in_the_stream_is_an_end),

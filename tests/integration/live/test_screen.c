@@ -10,11 +10,9 @@ struct screen {
     struct live_watcher watcher; /* first */
     struct ears *ears;
     const struct history *history; /* the database */
-    int64_t cursor;
-    uint8_t hash[HASH_SIZE];       /* of the event at the cursor */
+    struct live_cursor cursor;
     bool asking, ask_again;
     int64_t age;                   /* answers to questions that are older than a reset are dropped */
-    bool from_database;            /* it began there by itself, perhaps ahead of a reset that is under way */
     int64_t shown, begun;
 };
 
@@ -23,11 +21,9 @@ static void catch_up(struct screen *screen);
 /* The database's answer: always the truth. */
 static void begin_again(struct screen *screen)
 {
-    screen->cursor = (int64_t)screen->history->count;
-    memset(screen->hash, 0, HASH_SIZE);
-    if (screen->cursor > 0) {
-        memcpy(screen->hash, screen->history->notes[screen->cursor - 1].head.hash, HASH_SIZE);
-    }
+    const struct live_head start = { .seq = 0 };
+    const size_t count = screen->history->count;
+    screen->cursor = live_cursor_at(count == 0 ? &start : &screen->history->notes[count - 1].head);
     screen->age++;
     screen->begun++;
 }
@@ -42,15 +38,12 @@ static void show(struct screen *screen, const struct live_note *note)
     for (digit += strlen(name); digit < note->json + note->json_len && *digit >= '0' && *digit <= '9'; digit++) {
         salt = (uint8_t)(salt * 10 + (*digit - '0'));
     }
-    const struct crypto_part parts[] = { { screen->hash, screen->cursor == 0 ? 0 : HASH_SIZE },
+    const struct crypto_part parts[] = { { screen->cursor.hash, screen->cursor.seq == 0 ? 0 : HASH_SIZE },
                                          { &note->seq, sizeof(note->seq) }, { &salt, 1 } };
-    assert_int_equal(note->seq, screen->cursor + 1);
+    assert_int_equal(note->seq, screen->cursor.seq + 1);
     crypto_blake2b(hash, HASH_SIZE, NULL, 0, parts, ZP_COUNT(parts));
-    if (!screen->from_database) {
-        assert_memory_equal(hash, note->head.hash, HASH_SIZE); /* it follows */
-    }
-    memcpy(screen->hash, note->head.hash, HASH_SIZE);
-    screen->cursor = note->seq;
+    assert_memory_equal(hash, note->head.hash, HASH_SIZE); /* it follows */
+    screen->cursor = live_cursor_at(&note->head);
     screen->shown++;
 }
 
@@ -68,15 +61,14 @@ static void on_events(void *arg, enum zp_err err, const struct live_head *head, 
     free(asked);
     screen->asking = false;
     for (size_t i = 0; !stale && i < count; i++) {
-        if (notes[i].seq > screen->cursor) {
+        if (notes[i].seq > screen->cursor.seq) {
             show(screen, &notes[i]);
         }
     }
     if (!stale && err == ZP_NOT_FOUND) {
         begin_again(screen);
-        screen->from_database = true;
     }
-    bool behind = err == ZP_OK && head->seq > screen->cursor;
+    bool behind = err == ZP_OK && head->seq > screen->cursor.seq;
     if (screen->ask_again || stale || behind) {
         catch_up(screen);
     }
@@ -92,15 +84,15 @@ static void catch_up(struct screen *screen)
     assert_non_null(asked);
     *asked = (struct asked){ .screen = screen, .age = screen->age };
     screen->asking = true;
-    live_hub_events_after(screen->ears->hub, &screen->history->location_id, screen->cursor, 50, on_events, asked);
+    live_hub_events_after(screen->ears->hub, &screen->history->location_id, &screen->cursor, 50, on_events, asked);
 }
 
 static void on_note(struct live_watcher *watcher, const struct live_note *note)
 {
     struct screen *screen = (struct screen *)watcher;
-    if (note->seq == screen->cursor + 1 && !screen->asking) {
+    if (live_cursor_fits(&screen->cursor, note) && !screen->asking) {
         show(screen, note);
-    } else if (note->seq > screen->cursor) {
+    } else if (note->seq > screen->cursor.seq) {
         catch_up(screen);
     }
 }
@@ -114,7 +106,6 @@ static void on_reset(struct live_watcher *watcher, const struct live_head *head)
 {
     (void)head;
     begin_again((struct screen *)watcher);
-    ((struct screen *)watcher)->from_database = false;
 }
 
 static void screen_begin(struct screen *screen)
@@ -246,23 +237,49 @@ static void (*const acts[])(struct world *) = {
     cut_all,   forget,    trim,      restore_database, leave_and_return, leave_and_return,
 };
 
+static void world_begin(struct world *world, uint64_t seed)
+{
+    struct live_hub_settings settings = hub_settings;
+    settings.ring_events_max = 16;
+    settings.timeout_ms = 2000;
+    world->chance = seed;
+    world->history = history_create(0);
+    world->ears = ears_open(world->server.uri, &settings);
+    world->push = push_open(world->server.uri, 2000);
+    world->client = client_open(world->server.uri);
+    world->screen = (struct screen){ .ears = world->ears, .history = world->history };
+    screen_begin(&world->screen);
+}
+
+static bool is_up_to_date(const struct world *world)
+{
+    return world->screen.cursor.seq == (int64_t)world->history->count && !world->screen.asking &&
+           live_hub_is_live(world->ears->hub, &world->history->location_id);
+}
+
+static void world_end(struct world *world)
+{
+    ears_close(world->ears);
+    live_push_destroy(world->push);
+    redisFree(world->client);
+    history_destroy(world->history);
+}
+
+/* ZAPORA_TEST_SEEDS: how many; those who look for what is rare take more. */
+static uint64_t seeds(void)
+{
+    const char *text = getenv("ZAPORA_TEST_SEEDS");
+    return text == NULL ? SEEDS : strtoull(text, NULL, 10);
+}
+
 static void whatever_happens_a_screen_is_right(void **state)
 {
     (void)state;
     struct world world = { .chance = 0 };
     NEEDS_SERVER(&world.server);
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-        struct live_hub_settings settings = hub_settings;
-        settings.ring_events_max = 16;
-        settings.timeout_ms = 2000;
-        world.chance = seed;
-        world.history = history_create(0);
-        world.ears = ears_open(world.server.uri, &settings);
-        world.push = push_open(world.server.uri, 2000);
-        world.client = client_open(world.server.uri);
-        world.screen = (struct screen){ .ears = world.ears, .history = world.history };
+    for (uint64_t seed = 1; seed <= seeds(); seed++) {
         print_message("seed %d\n", (int)seed);
-        screen_begin(&world.screen);
+        world_begin(&world, seed);
         for (int step = 0; step < STEPS && world.history->count < HISTORY_MAX - 300; step++) {
             acts[draw(&world, ZP_COUNT(acts))](&world);
             for (unsigned i = draw(&world, 4); i > 0; i--) {
@@ -270,15 +287,47 @@ static void whatever_happens_a_screen_is_right(void **state)
             }
         }
         work(&world, 1);
-        WAIT_FOR(world.ears, world.screen.cursor == (int64_t)world.history->count && !world.screen.asking &&
-                                 live_hub_is_live(world.ears->hub, &world.history->location_id));
-        assert_memory_equal(world.screen.hash, world.history->notes[world.history->count - 1].head.hash, HASH_SIZE);
+        WAIT_FOR(world.ears, is_up_to_date(&world));
+        assert_memory_equal(world.screen.cursor.hash, world.history->notes[world.history->count - 1].head.hash,
+                            HASH_SIZE);
         assert_true(world.screen.shown > 0);
         print_message("    %d events shown, begun again %d times\n", (int)world.screen.shown, (int)world.screen.begun);
-        ears_close(world.ears);
-        live_push_destroy(world.push);
-        redisFree(world.client);
-        history_destroy(world.history);
+        world_end(&world);
+    }
+    server_finish(&world.server);
+}
+
+/* The hub had heard of the reset before the screen came back, so nobody tells it: its cursor must. From the ring, then
+ * from the stream. */
+static void a_screen_that_missed_a_reset_begins_again(void **state)
+{
+    (void)state;
+    struct world world = { .chance = 0 };
+    NEEDS_SERVER(&world.server);
+    static const struct { const char *name; size_t before, lost, after; } rows[] = {
+        { "the new history is longer", 10, 3, 8 },
+        { "as long", 10, 3, 3 },
+        { "longer than the ring", 10, 3, 60 },
+        { "all is lost", 4, 4, 9 },
+    };
+    for (size_t i = 0; i < ZP_COUNT(rows); i++) {
+        print_message("%s\n", rows[i].name);
+        world_begin(&world, 1);
+        work(&world, rows[i].before);
+        WAIT_FOR(world.ears, is_up_to_date(&world));
+        live_hub_unwatch(&world.screen.watcher);
+        struct screen other = { .ears = world.ears, .history = world.history };
+        screen_begin(&other);
+        WAIT_FOR(world.ears, other.watcher.live);
+        history_go_back(world.history, rows[i].lost);
+        refill_all(world.push, world.history);
+        work(&world, rows[i].after);
+        const int64_t begun = world.screen.begun;
+        WAIT_FOR(world.ears, other.cursor.seq == (int64_t)world.history->count && !other.asking);
+        live_hub_unwatch(&other.watcher);
+        screen_begin(&world.screen);
+        WAIT_FOR(world.ears, world.screen.begun > begun && is_up_to_date(&world));
+        world_end(&world);
     }
     server_finish(&world.server);
 }
@@ -286,6 +335,9 @@ static void whatever_happens_a_screen_is_right(void **state)
 int main(void)
 {
     crypto_start();
-    const struct CMUnitTest tests[] = { cmocka_unit_test(whatever_happens_a_screen_is_right) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whatever_happens_a_screen_is_right),
+        cmocka_unit_test(a_screen_that_missed_a_reset_begins_again),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,6 +121,7 @@ static inline struct live_note *history_add(struct history *history, struct zp_i
         .order_json_len = strlen(order) - 1,
     };
     history_hash(history, note->seq, note->head.hash);
+    note->before = i == 0 ? 0 : live_hash_mark(history->notes[i - 1].head.hash); /* as the push will have it */
     history->count++;
     return note;
 }

@@ -20,6 +20,7 @@ static struct note_frame frame_of(enum note_kind kind)
     switch (kind) {
     case NOTE_EVENT:
         note->type = EV_ORDER_PLACED;
+        note->before = INT64_MAX;
         note->seq = 7;
         note->version = 1;
         note->order_id = test_id(2);
@@ -79,6 +80,7 @@ static void assert_same(const struct note_frame *got, const struct note_frame *w
     assert_int_equal(got->note.type, want->note.type);
     assert_int_equal(got->note.err, want->note.err);
     assert_int_equal(got->note.seq, want->note.seq);
+    assert_int_equal(got->note.before, want->note.before);
     assert_int_equal(got->note.version, want->note.version);
     assert_int_equal(got->note.head.seq, want->note.head.seq);
     assert_memory_equal(got->note.head.hash, want->note.head.hash, HASH_SIZE);

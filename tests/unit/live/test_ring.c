@@ -25,24 +25,29 @@ static void append(struct ring *ring, const struct history *history, int64_t fir
     }
 }
 
+static bool covers(const struct ring *ring, int64_t seq)
+{
+    return live_ring_covers(ring, &(struct live_cursor){ .seq = seq });
+}
+
 /* The ring holds exactly first … last. */
 static void assert_keeps(const struct ring *ring, int64_t first, int64_t last)
 {
     struct live_note notes[64];
-    assert_false(live_ring_covers(ring, first - 2));
+    assert_false(covers(ring, first - 2));
     for (int64_t after = first - 1; after <= last; after++) {
-        assert_true(live_ring_covers(ring, after));
-        size_t count = live_ring_after(ring, after, notes, ZP_COUNT(notes));
+        assert_true(covers(ring, after));
+        size_t count = live_ring_after(ring, &(struct live_cursor){ .seq = after }, notes, ZP_COUNT(notes));
         assert_int_equal(count, last - after);
         for (size_t i = 0; i < count; i++) {
             assert_int_equal(notes[i].seq, after + 1 + (int64_t)i);
         }
         if (count > 1) {
-            assert_int_equal(live_ring_after(ring, after, notes, 1), 1);
+            assert_int_equal(live_ring_after(ring, &(struct live_cursor){ .seq = after }, notes, 1), 1);
             assert_int_equal(notes[0].seq, after + 1);
         }
     }
-    assert_false(live_ring_covers(ring, last + 1));
+    assert_false(covers(ring, last + 1));
 }
 
 static void it_keeps_the_newest(void **state)
@@ -68,7 +73,7 @@ static void it_keeps_the_newest(void **state)
         struct ring ring;
         print_message("%s\n", rows[i].name);
         assert_int_equal(live_ring_init(&ring, rows[i].events_max, 1 << 20), ZP_OK);
-        assert_false(live_ring_covers(&ring, 0));
+        assert_false(covers(&ring, 0));
         live_ring_rebase(&ring,
                          rows[i].base == 0 ? &(struct live_head){ .seq = 0 } : &history->notes[rows[i].base - 1].head);
         append(&ring, history, rows[i].base + 1, rows[i].last);
@@ -105,6 +110,51 @@ static void bytes_have_a_ceiling(void **state)
     history_destroy(history);
 }
 
+/* A cursor that knows its history is covered only where the ring shows the same one. */
+static void another_history_is_not_covered(void **state)
+{
+    (void)state;
+    struct history *ours = history_create(0), *other = history_create(1);
+    history_grow(ours, 9);
+    history_grow(other, 9);
+    static const struct {
+        const char *name;
+        int64_t based, before, last; /* `before`: based just before an event, whose predecessor's hash is not known */
+        int64_t after;
+        bool want;
+    } rows[] = {
+        { "at the head", 2, 0, 7, 7, true },
+        { "among the kept", 2, 0, 7, 5, true },
+        { "just before the kept", 2, 0, 7, 3, true },
+        { "the base itself", 5, 0, 7, 5, true },
+        { "nothing is kept", 7, 0, 7, 7, true },
+        { "too old", 2, 0, 7, 2, false },
+        { "beyond the head", 2, 0, 7, 8, false },
+        { "before an unknown base", 0, 6, 7, 5, false },
+        { "after an unknown base", 0, 6, 7, 6, true },
+    };
+    for (size_t i = 0; i < ZP_COUNT(rows); i++) {
+        struct ring ring;
+        print_message("%s\n", rows[i].name);
+        assert_int_equal(live_ring_init(&ring, 4, 1 << 20), ZP_OK);
+        int64_t first = rows[i].before;
+        if (first > 0) {
+            live_ring_rebase_before(&ring, &ours->notes[first - 1]);
+        } else {
+            live_ring_rebase(&ring, &ours->notes[rows[i].based - 1].head);
+            first = rows[i].based + 1;
+        }
+        append(&ring, ours, first, rows[i].last);
+        const struct live_cursor same = live_cursor_at(&ours->notes[rows[i].after - 1].head);
+        const struct live_cursor wrong = live_cursor_at(&other->notes[rows[i].after - 1].head);
+        assert_int_equal(live_ring_covers(&ring, &same), rows[i].want);
+        assert_false(live_ring_covers(&ring, &wrong));
+        live_ring_finish(&ring);
+    }
+    history_destroy(ours);
+    history_destroy(other);
+}
+
 static void a_new_base_forgets(void **state)
 {
     (void)state;
@@ -131,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_keeps_the_newest),
         cmocka_unit_test(bytes_have_a_ceiling),
+        cmocka_unit_test(another_history_is_not_covered),
         cmocka_unit_test(a_new_base_forgets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

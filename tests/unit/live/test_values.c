@@ -222,6 +222,39 @@ static void commands_are_in_the_protocol(void **state)
     buffer_finish(&out);
 }
 
+static void a_cursor_knows_what_follows(void **state)
+{
+    (void)state;
+    static const uint8_t ours[HASH_SIZE] = { 0x81, 2, 3, 4, 5, 6, 7, 8, 9 }, other[HASH_SIZE] = { 0x81, 2, 3 };
+    static const struct {
+        const char *name;
+        int64_t at, seq;
+        const uint8_t *hash, *before; /* NULL: not known */
+        bool want;
+    } rows[] = {
+        { "the next one", 4, 5, ours, ours, true },
+        { "the next one of a cursor without a hash", 4, 5, NULL, other, true },
+        { "the next one, which does not say what it follows", 4, 5, ours, NULL, true },
+        { "the first one of all follows from nothing", 0, 1, ours, other, true },
+        { "the next one of another history", 4, 5, ours, other, false },
+        { "the same one", 4, 4, ours, ours, false },
+        { "one too far", 4, 6, ours, ours, false },
+        { "one too far, without hashes", 4, 6, NULL, NULL, false },
+        { "no event", 4, 0, ours, ours, false },
+    };
+    for (size_t i = 0; i < ZP_COUNT(rows); i++) {
+        struct live_head head = { .seq = rows[i].at };
+        struct live_note note = { .seq = rows[i].seq };
+        print_message("%s\n", rows[i].name);
+        memcpy(head.hash, rows[i].hash == NULL ? ours : rows[i].hash, HASH_SIZE);
+        struct live_cursor cursor = live_cursor_at(&head);
+        cursor.hash_known = rows[i].hash != NULL;
+        note.before = rows[i].before == NULL ? 0 : live_hash_mark(rows[i].before);
+        assert_int_equal(live_cursor_fits(&cursor, &note), rows[i].want);
+    }
+    assert_int_equal(live_hash_mark(ours), 0x0102030405060708); /* stands in notes: for ever */
+}
+
 int main(void)
 {
     crypto_start();
@@ -229,6 +262,7 @@ int main(void)
         cmocka_unit_test(a_head_reads_back),
         cmocka_unit_test(heads_are_refused),
         cmocka_unit_test(a_tick_reads_back),
+        cmocka_unit_test(a_cursor_knows_what_follows),
         cmocka_unit_test(a_receipt_reads_back),
         cmocka_unit_test(receipts_are_refused),
         cmocka_unit_test(keys_have_their_names),
