@@ -1,6 +1,7 @@
 /* Owns the way from the database to a cache that lost something. Called by the announcer's thread.
- * Invariant: nothing is shown that the log does not have: a snapshot whose newest event is not yet acknowledged
- * waits. */
+ * Invariants: nothing is shown that the log does not have: a snapshot whose newest event is not yet acknowledged is
+ * held until it is; and a refill ends, however busy its location: what is held is put in between the push of the turn
+ * with its newest event, which Redis did not take, and the push of the next one, which begins behind it. */
 #include "refill.h"
 
 #include "metrics.h"
@@ -16,16 +17,18 @@ void refiller_init(struct refiller *refiller, struct live_push *push, struct sto
 {
     *refiller = (struct refiller){ .push = push, .store = store, .marks = marks };
     arena_init(&refiller->arena, REFILL_BYTES_MAX);
+    arena_init(&refiller->held_arena, REFILL_BYTES_MAX);
     buffer_init(&refiller->scratch, TURN_JSON_BYTES_MAX);
 }
 
 void refiller_finish(struct refiller *refiller)
 {
     arena_finish(&refiller->arena);
+    arena_finish(&refiller->held_arena);
     buffer_finish(&refiller->scratch);
 }
 
-void refiller_wish(struct refiller *refiller, int32_t partition, const struct zp_id *location_id)
+static void queue(struct refiller *refiller, int32_t partition, const struct zp_id *location_id)
 {
     for (size_t i = 0; i < refiller->wish_count; i++) {
         if (id_equal(&refiller->wishes[i].location_id, location_id)) {
@@ -93,7 +96,7 @@ static enum zp_err compare(struct refiller *refiller, int32_t partition)
     err = live_push_heads(refiller->push, ids, count, theirs, known);
     for (size_t i = 0; err == ZP_OK && i < count; i++) {
         if (!known[i] || !heads_equal(&heads[i], &theirs[i])) {
-            refiller_wish(refiller, partition, &ids[i]);
+            queue(refiller, partition, &ids[i]);
         }
     }
     return err;
@@ -128,50 +131,61 @@ static enum zp_err notes_from_journal(struct refiller *refiller, const struct st
     return ZP_OK;
 }
 
+/* ---- one location ------------------------------------------------------------------------------------------ */
+
 /* True when the log has everything that the snapshot shows. */
-static bool is_published(const struct refiller *refiller, int32_t partition, const struct store_refill *found)
+static bool is_published(const struct refiller *refiller, const struct refill_snapshot *snapshot)
 {
-    return found->event_count == 0 ||
-           found->events[found->event_count - 1].command_offset < refiller->marks[partition].published_offset;
+    return snapshot->last_offset < refiller->marks[snapshot->wish.partition].published_offset;
 }
 
-/* Reads the head, then one snapshot of the database, and replaces only if the head is unchanged. ZP_CATCHING_UP:
- * later. */
-static enum zp_err refill_with(struct refiller *refiller, const struct refill_wish *wish, int64_t event_limit)
+/* Reads the head, then one snapshot of the database. *ret_differs false: there is nothing to refill. */
+static enum zp_err take_snapshot(struct refiller *refiller, const struct refill_wish *wish, int64_t event_limit,
+                                 struct refill_snapshot *ret_snapshot, bool *ret_differs)
 {
-    struct live_head seen = { 0 };
-    bool seen_known = false;
-    enum zp_err err = live_push_heads(refiller->push, &wish->location_id, 1, &seen, &seen_known);
+    struct refill_snapshot snapshot = { .wish = *wish, .last_offset = -1 };
+    struct store_refill found = { 0 };
+    struct live_note *notes = NULL;
+    *ret_differs = false;
+    enum zp_err err = live_push_heads(refiller->push, &wish->location_id, 1, &snapshot.seen, &snapshot.seen_known);
     if (err != ZP_OK) {
         return err;
     }
-    struct store_refill found = { 0 };
     err = store_refill_get(refiller->store, &wish->location_id, REFILL_OPEN_MAX, event_limit, &refiller->arena,
                            &found);
     if (err != ZP_OK) {
         return err == ZP_NOT_FOUND ? ZP_OK : err;
     }
-    if (seen_known && heads_equal(&found.board.head, &seen)) {
+    const struct store_head *head = &found.board.head;
+    if (snapshot.seen_known && heads_equal(head, &snapshot.seen)) {
         return ZP_OK;
     }
-    if (!is_published(refiller, wish->partition, &found)) {
-        return ZP_CATCHING_UP;
-    }
-    struct live_note *notes = NULL;
     err = notes_from_journal(refiller, &found, &notes);
     if (err != ZP_OK) {
         return err;
     }
-    struct live_refill refill = {
+    if (found.event_count > 0) {
+        snapshot.last_offset = found.events[found.event_count - 1].command_offset;
+    }
+    snapshot.refill = (struct live_refill){
         .location_id = wish->location_id,
-        .head = { .seq = found.board.head.seq, .board_hash = found.board.head.open_hash,
-                  .open_count = found.board.head.open_count, .at = found.board.head.updated_at },
+        .head = { .seq = head->seq, .board_hash = head->open_hash, .open_count = head->open_count,
+                  .at = head->updated_at },
         .events = notes, .event_count = found.event_count,
         .orders = found.board.orders, .order_count = found.board.order_count,
     };
-    memcpy(refill.head.hash, found.board.head.hash, HASH_SIZE);
+    memcpy(snapshot.refill.head.hash, head->hash, HASH_SIZE);
+    *ret_snapshot = snapshot;
+    *ret_differs = true;
+    return ZP_OK;
+}
+
+/* Replaces what Redis has, if its head is unchanged. ZP_CATCHING_UP: it is not. */
+static enum zp_err put_in(struct refiller *refiller, const struct refill_snapshot *snapshot)
+{
     bool replaced = false;
-    err = live_push_refill(refiller->push, &refill, seen_known, &seen, &replaced);
+    enum zp_err err =
+        live_push_refill(refiller->push, &snapshot->refill, snapshot->seen_known, &snapshot->seen, &replaced);
     if (err != ZP_OK) {
         return err;
     }
@@ -179,9 +193,72 @@ static enum zp_err refill_with(struct refiller *refiller, const struct refill_wi
     return replaced ? ZP_OK : ZP_CATCHING_UP;
 }
 
-/* With as long a history as fits: large menus make large events. */
+/* ---- the one that waits for the log ------------------------------------------------------------------------ */
+
+static bool holds(const struct refiller *refiller, const struct zp_id *location_id)
+{
+    return refiller->holds && id_equal(&refiller->held.wish.location_id, location_id);
+}
+
+/* Keeps the snapshot with the arena that it lies in. */
+static void hold(struct refiller *refiller, const struct refill_snapshot *snapshot)
+{
+    const struct arena spare = refiller->held_arena;
+    refiller->held_arena = refiller->arena;
+    refiller->arena = spare;
+    refiller->held = *snapshot;
+    refiller->holds = true;
+}
+
+static void let_go(struct refiller *refiller)
+{
+    refiller->holds = false;
+    arena_reset(&refiller->held_arena);
+}
+
+/* Pushes fit only behind a head that is right: where they went on beyond the snapshot, nothing was missing. */
+static enum zp_err was_overtaken(struct refiller *refiller)
+{
+    struct live_head head = { 0 };
+    bool known = false;
+    enum zp_err err = live_push_heads(refiller->push, &refiller->held.wish.location_id, 1, &head, &known);
+    return err != ZP_OK ? err : known && head.seq >= refiller->held.refill.head.seq ? ZP_OK : ZP_CATCHING_UP;
+}
+
+/* Its newest event is in the log: puts it in, or drops it when Redis has changed under it. */
+static enum zp_err put_in_held(struct refiller *refiller)
+{
+    enum zp_err err = put_in(refiller, &refiller->held);
+    if (err == ZP_CATCHING_UP) {
+        err = was_overtaken(refiller);
+    }
+    let_go(refiller);
+    return err;
+}
+
+static enum zp_err refill_with(struct refiller *refiller, const struct refill_wish *wish, int64_t event_limit)
+{
+    struct refill_snapshot snapshot;
+    bool differs = false;
+    enum zp_err err = take_snapshot(refiller, wish, event_limit, &snapshot, &differs);
+    if (err != ZP_OK || !differs) {
+        return err;
+    }
+    if (is_published(refiller, &snapshot)) {
+        return put_in(refiller, &snapshot);
+    }
+    if (!refiller->holds) {
+        hold(refiller, &snapshot);
+    }
+    return ZP_CATCHING_UP;
+}
+
+/* With as long a history as fits: large menus make large events. ZP_CATCHING_UP: later. */
 static enum zp_err refill(struct refiller *refiller, const struct refill_wish *wish)
 {
+    if (holds(refiller, &wish->location_id)) {
+        return is_published(refiller, &refiller->held) ? put_in_held(refiller) : ZP_CATCHING_UP;
+    }
     int64_t event_limit = LIVE_EVENTS_KEPT;
     enum zp_err err = refill_with(refiller, wish, event_limit);
     while ((err == ZP_NO_MEMORY || err == ZP_TOO_LARGE) && event_limit > 1) {
@@ -190,6 +267,27 @@ static enum zp_err refill(struct refiller *refiller, const struct refill_wish *w
         err = refill_with(refiller, wish, event_limit);
     }
     return err;
+}
+
+static void forget_wish(struct refiller *refiller, const struct zp_id *location_id)
+{
+    for (size_t i = 0; i < refiller->wish_count; i++) {
+        if (id_equal(&refiller->wishes[i].location_id, location_id)) {
+            refiller->wish_count--;
+            memmove(refiller->wishes + i, refiller->wishes + i + 1,
+                    (refiller->wish_count - i) * sizeof *refiller->wishes);
+            return;
+        }
+    }
+}
+
+void refiller_wish(struct refiller *refiller, int32_t partition, const struct zp_id *location_id)
+{
+    if (holds(refiller, location_id) && is_published(refiller, &refiller->held) && put_in_held(refiller) == ZP_OK) {
+        forget_wish(refiller, location_id);
+        return;
+    }
+    queue(refiller, partition, location_id);
 }
 
 static void heed_connection(struct refiller *refiller)
@@ -208,6 +306,9 @@ void refiller_step(struct refiller *refiller)
         return;
     }
     heed_connection(refiller);
+    if (refiller->holds && !refiller->marks[refiller->held.wish.partition].owned) {
+        let_go(refiller);
+    }
     int32_t partition = next_compare(refiller);
     enum zp_err err = ZP_OK;
     if (partition >= 0 && refiller->wish_count <= REFILL_QUEUE_MAX / 2) { /* room for what differs */
@@ -223,7 +324,7 @@ void refiller_step(struct refiller *refiller)
         }
         memmove(refiller->wishes, refiller->wishes + 1, --refiller->wish_count * sizeof wish);
         if (err != ZP_OK) { /* again, behind the others, which are tried before all of them rest */
-            refiller_wish(refiller, wish.partition, &wish.location_id);
+            queue(refiller, wish.partition, &wish.location_id);
         }
     }
     refiller->failures = err == ZP_OK ? 0 : refiller->failures + 1;

@@ -10,6 +10,15 @@
 
 struct refill_wish { struct zp_id location_id; int32_t partition; };
 
+/* A location as the database had it at one moment, and as Redis had it just before. */
+struct refill_snapshot {
+    struct refill_wish wish;
+    struct live_head seen;
+    bool seen_known;
+    int64_t last_offset;      /* of the command behind its newest event; -1: there is none */
+    struct live_refill refill;
+};
+
 /* What waits to be compared and refilled; used by the announcer's thread only, but for compare_wanted. */
 struct refiller {
     struct live_push *push;   /* borrowed */
@@ -23,11 +32,16 @@ struct refiller {
     int64_t retry_at_us;      /* when everything failed */
     struct arena arena;
     struct buffer scratch;
+    bool holds;               /* `held` waits for the log to have its newest event */
+    struct refill_snapshot held;
+    struct arena held_arena;  /* its memory */
 };
 
 void refiller_init(struct refiller *refiller, struct live_push *push, struct store *store, struct marks *marks);
 void refiller_finish(struct refiller *refiller);
-/* Wishes for one location's refill. */
+/* Wishes for one location's refill. Said of an event that the log has and Redis did not take, before the next turn is
+ * pushed: when the snapshot that waits for that event is this location's, it is put in at once, and the next turn's
+ * events fit behind it. */
 void refiller_wish(struct refiller *refiller, int32_t partition, const struct zp_id *location_id);
 /* Wishes that all heads of what is owned be compared: Redis may have lost or kept anything. */
 void refiller_doubt_all(struct refiller *refiller);

@@ -1,5 +1,5 @@
-/* fake_bus.c: owns the consumer and the producer over the logs of fake_log.c; see fake_bus.h. What the announcer's thread
- * may call is serialised. */
+/* fake_bus.c: owns the consumer and the producer over the logs of fake_log.c; see fake_bus.h. What the announcer's
+ * thread may call is serialised. */
 #include "fake_bus.h"
 
 #include <pthread.h>
