@@ -106,15 +106,18 @@ enum zp_err live_push_heads(struct live_push *push, const struct zp_id *location
 
 /* Replaces a location's cache by one snapshot of the database, only if the head is still `seen` (seen_known false:
  * still none). Publishes a reset when the head went back or its hash differs, else what streams missed can be read
- * from the stream. orders: all open ones by ticket number; events: the newest up to the head, without a gap, with
- * json and each one's head.seq and head.hash (boards of the past may be 0). Snapshots that don't fit 8 MiB are left
- * to the database. *ret_replaced false: somebody was faster. ZP_OK; ZP_BUSY; ZP_INTERNAL: the events have a gap;
- * ZP_TOO_LARGE: more open orders than one script can take (some 200,000); ZP_NO_MEMORY. */
+ * from the stream. tickets: all open ones by number; orders: the first of them, whole; events: the newest up to
+ * the head, without a gap, with json and each one's head.seq and head.hash (boards of the past may be 0).
+ * Snapshots that don't fit 8 MiB are left to the database. *ret_replaced false: somebody was faster. ZP_OK;
+ * ZP_BUSY; ZP_INTERNAL: the events have a gap; ZP_TOO_LARGE: more open orders than one script can take (some
+ * 200,000); ZP_NO_MEMORY. */
+struct live_ticket { struct zp_id order_id; int64_t number; };
 struct live_refill {
     struct zp_id location_id;
     struct live_head head;
     const struct live_note *events; size_t event_count;
-    const struct order *orders; size_t order_count;
+    const struct live_ticket *tickets; size_t ticket_count;
+    const struct order *orders; size_t order_count; /* those of tickets[0 … order_count - 1] */
 };
 enum zp_err live_push_refill(struct live_push *push, const struct live_refill *refill, bool seen_known,
                              const struct live_head *seen, bool *ret_replaced) ZP_MUST_CHECK;

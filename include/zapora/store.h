@@ -199,9 +199,16 @@ enum zp_err store_events_after(struct store *store, const struct zp_id *location
                                size_t bytes_max, struct arena *arena, struct batch_event **ret_events,
                                size_t *ret_count) ZP_MUST_CHECK;
 
-/* One snapshot for refilling a location's cache: its board as above but all open orders (up to open_max), and the
- * newest `event_limit` events in seq order. */
-struct store_refill { struct store_board board; struct batch_event *events; size_t event_count; };
+/* One snapshot for refilling a location's cache: its board as above but with up to open_max orders, the tickets of all
+ * open orders in the same order, and the newest `event_limit` events in seq order. ZP_TOO_LARGE: more open orders than
+ * STORE_TICKETS_MAX; never a part of them. */
+#define STORE_TICKETS_MAX 200000
+struct store_ticket { struct zp_id order_id; int64_t number; };
+struct store_refill {
+    struct store_board board;
+    struct store_ticket *tickets; size_t ticket_count;
+    struct batch_event *events; size_t event_count;
+};
 enum zp_err store_refill_get(struct store *store, const struct zp_id *location_id, int64_t open_max,
                              int64_t event_limit, struct arena *arena, struct store_refill *ret_refill) ZP_MUST_CHECK;
 

@@ -86,10 +86,10 @@ static void plan_snapshots(struct plan *plan)
 
 static void plan_tickets(struct plan *plan)
 {
-    for (size_t i = 0; i < plan->refill->order_count; i++) {
+    for (size_t i = 0; i < plan->refill->ticket_count; i++) {
         char id[ID_TEXT_SIZE];
-        live_request_int(&plan->words, plan->refill->orders[i].number);
-        live_request_text(&plan->words, id_format(&plan->refill->orders[i].id, id));
+        live_request_int(&plan->words, plan->refill->tickets[i].number);
+        live_request_text(&plan->words, id_format(&plan->refill->tickets[i].order_id, id));
     }
 }
 
@@ -116,8 +116,8 @@ static enum zp_err plan_forgotten(struct plan *plan, struct id_list *found)
     const struct live_refill *refill = plan->refill;
     struct id_list anew = { .count = 0 };
     bool room = true;
-    for (size_t i = 0; room && i < refill->order_count; i++) {
-        room = live_id_list_add(i < plan->snapshot_count ? &anew : found, &refill->orders[i].id);
+    for (size_t i = 0; room && i < refill->ticket_count; i++) {
+        room = live_id_list_add(i < plan->snapshot_count ? &anew : found, &refill->tickets[i].order_id);
     }
     sort(&anew);
     sort(found);
@@ -160,7 +160,7 @@ static void put_swap(struct buffer *out, const struct plan *plan, const struct l
         .offset = -1,
         .note = { .location_id = refill->location_id, .type = EV_COUNT, .head = refill->head },
     };
-    live_request(out, 3 + key_count + 8 + event_count + plan->snapshot_count + 2 * refill->order_count);
+    live_request(out, 3 + key_count + 8 + event_count + plan->snapshot_count + 2 * refill->ticket_count);
     live_request_text(out, "EVAL");
     live_request_text(out, LIVE_SCRIPT_REFILL);
     live_request_int(out, (int64_t)key_count);
@@ -172,7 +172,7 @@ static void put_swap(struct buffer *out, const struct plan *plan, const struct l
     live_request_int(out, event_count == 0 ? 0 : refill->events[plan->first_event].seq);
     live_request_int(out, (int64_t)event_count);
     live_request_int(out, (int64_t)plan->snapshot_count);
-    live_request_int(out, (int64_t)refill->order_count);
+    live_request_int(out, (int64_t)refill->ticket_count);
     buffer_append(out, plan->words.data, plan->words.len);
 }
 
@@ -219,9 +219,17 @@ static bool is_other_history(const struct live_refill *refill, const struct live
     return false; /* too far back to know; the hubs compare for themselves */
 }
 
-/* The events must be the newest ones up to the head, without a gap. */
+/* The events must be the newest ones up to the head, without a gap; the orders the first ones of the tickets. */
 static bool is_sound(const struct live_refill *refill)
 {
+    if (refill->order_count > refill->ticket_count) {
+        return false;
+    }
+    for (size_t i = 0; i < refill->order_count; i++) {
+        if (!id_equal(&refill->orders[i].id, &refill->tickets[i].order_id)) {
+            return false;
+        }
+    }
     for (size_t i = 0; i < refill->event_count; i++) {
         int64_t seq = refill->head.seq - (int64_t)(refill->event_count - 1 - i);
         if (refill->events[i].seq != seq || refill->events[i].head.seq != seq || refill->events[i].json == NULL) {

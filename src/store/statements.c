@@ -108,6 +108,10 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
     [STATEMENT_ORDERS_OPEN] = { "orders_open", { OID_UUID, OID_INT8 },
         "SELECT o FROM orders o WHERE o.location_id = $1 AND o.open ORDER BY o.number, o.order_id LIMIT $2" },
 
+    [STATEMENT_TICKETS_OPEN] = { "tickets_open", { OID_UUID, OID_INT8 },
+        "SELECT o.order_id, o.number FROM orders o WHERE o.location_id = $1 AND o.open "
+        "ORDER BY o.number, o.order_id LIMIT $2" },
+
     /* The index of a location's orders has the open ones apart: a page of both is the best of two pages. */
     [STATEMENT_ORDERS_PAGE_LOCATION] = { "orders_page_location", PAGE_PARAMS,
         "SELECT o FROM ((" PAGE_ROWS("o.location_id = $1 AND o.open") ") UNION ALL "

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define REFILL_BYTES_MAX (64u << 20)
-#define REFILL_OPEN_MAX 5000
+#define REFILL_ORDERS_MAX 5000 /* whole; of the others only the tickets */
 #define REFILL_RETRY_US 250000
 
 void refiller_init(struct refiller *refiller, struct live_push *push, struct store *store, struct marks *marks)
@@ -139,6 +139,20 @@ static bool is_published(const struct refiller *refiller, const struct refill_sn
     return snapshot->last_offset < refiller->marks[snapshot->wish.partition].published_offset;
 }
 
+static enum zp_err tickets_of(struct refiller *refiller, const struct store_refill *found,
+                              struct live_ticket **ret_tickets)
+{
+    struct live_ticket *tickets = arena_array(&refiller->arena, found->ticket_count, sizeof *tickets);
+    if (tickets == NULL) {
+        return ZP_NO_MEMORY;
+    }
+    for (size_t i = 0; i < found->ticket_count; i++) {
+        tickets[i] = (struct live_ticket){ found->tickets[i].order_id, found->tickets[i].number };
+    }
+    *ret_tickets = tickets;
+    return ZP_OK;
+}
+
 /* Reads the head, then one snapshot of the database. *ret_differs false: there is nothing to refill. */
 static enum zp_err take_snapshot(struct refiller *refiller, const struct refill_wish *wish, int64_t event_limit,
                                  struct refill_snapshot *ret_snapshot, bool *ret_differs)
@@ -146,12 +160,13 @@ static enum zp_err take_snapshot(struct refiller *refiller, const struct refill_
     struct refill_snapshot snapshot = { .wish = *wish, .last_offset = -1 };
     struct store_refill found = { 0 };
     struct live_note *notes = NULL;
+    struct live_ticket *tickets = NULL;
     *ret_differs = false;
     enum zp_err err = live_push_heads(refiller->push, &wish->location_id, 1, &snapshot.seen, &snapshot.seen_known);
     if (err != ZP_OK) {
         return err;
     }
-    err = store_refill_get(refiller->store, &wish->location_id, REFILL_OPEN_MAX, event_limit, &refiller->arena,
+    err = store_refill_get(refiller->store, &wish->location_id, REFILL_ORDERS_MAX, event_limit, &refiller->arena,
                            &found);
     if (err != ZP_OK) {
         return err == ZP_NOT_FOUND ? ZP_OK : err;
@@ -161,6 +176,9 @@ static enum zp_err take_snapshot(struct refiller *refiller, const struct refill_
         return ZP_OK;
     }
     err = notes_from_journal(refiller, &found, &notes);
+    if (err == ZP_OK) {
+        err = tickets_of(refiller, &found, &tickets);
+    }
     if (err != ZP_OK) {
         return err;
     }
@@ -172,6 +190,7 @@ static enum zp_err take_snapshot(struct refiller *refiller, const struct refill_
         .head = { .seq = head->seq, .board_hash = head->open_hash, .open_count = head->open_count,
                   .at = head->updated_at },
         .events = notes, .event_count = found.event_count,
+        .tickets = tickets, .ticket_count = found.ticket_count,
         .orders = found.board.orders, .order_count = found.board.order_count,
     };
     memcpy(snapshot.refill.head.hash, head->hash, HASH_SIZE);

@@ -7,6 +7,7 @@
 struct filling {
     struct live_refill refill;
     struct order *orders;
+    struct live_ticket *tickets;
 };
 
 static struct filling filling_of(const struct history *history)
@@ -18,8 +19,10 @@ static struct filling filling_of(const struct history *history)
             .event_count = history->count,
         },
         .orders = calloc(history->count + 1, sizeof(struct order)),
+        .tickets = calloc(history->count + 1, sizeof(struct live_ticket)),
     };
     assert_non_null(filling.orders);
+    assert_non_null(filling.tickets);
     if (history->count > 0) {
         filling.refill.head = history->notes[history->count - 1].head;
     }
@@ -30,6 +33,8 @@ static struct filling filling_of(const struct history *history)
             newest = !id_equal(&history->notes[later].order_id, &note->order_id);
         }
         if (newest && history->open[i]) {
+            filling.tickets[filling.refill.ticket_count++] =
+                (struct live_ticket){ note->order_id, history->numbers[i] };
             filling.orders[filling.refill.order_count++] = (struct order){
                 .id = note->order_id, .location_id = history->location_id, .owner = note->owner, .currency = "EUR",
                 .number = history->numbers[i], .status = ORDER_ACCEPTED, .version = note->version, .seq = note->seq,
@@ -38,6 +43,7 @@ static struct filling filling_of(const struct history *history)
         }
     }
     filling.refill.orders = filling.orders;
+    filling.refill.tickets = filling.tickets;
     return filling;
 }
 
@@ -47,6 +53,7 @@ static bool refill(struct live_push *push, const struct history *history, const 
     bool replaced = false;
     assert_int_equal(live_push_refill(push, &filling.refill, seen != NULL, seen, &replaced), ZP_OK);
     free(filling.orders);
+    free(filling.tickets);
     return replaced;
 }
 
@@ -321,7 +328,7 @@ static void a_full_board_is_filled_from_its_top(void **state)
 {
     (void)state;
     NEEDS_REDIS();
-    enum { COUNT = 12000 };
+    enum { COUNT = 12000, WHOLE = 6000 };
     redisContext *client = client_open(shared_uri());
     struct live_push *push = push_open(shared_uri(), 20000);
     struct history *history = history_create(0);
@@ -330,18 +337,24 @@ static void a_full_board_is_filled_from_its_top(void **state)
     note[sizeof(note) - 1] = '\0';
     history_grow(history, 1);
     struct filling filling = filling_of(history);
-    struct order *orders = calloc(COUNT, sizeof(*orders));
+    struct order *orders = calloc(WHOLE, sizeof(*orders));
+    struct live_ticket *tickets = calloc(COUNT, sizeof(*tickets));
     for (size_t i = 0; i < COUNT; i++) {
+        tickets[i] = (struct live_ticket){ test_id(i + 1), (int64_t)i + 1 };
+    }
+    for (size_t i = 0; i < WHOLE; i++) {
         orders[i] = filling.orders[0];
         orders[i].id = test_id(i + 1);
         orders[i].number = (int64_t)i + 1;
         orders[i].note = note;
     }
-    const struct key last = live_key_order(&history->location_id, &orders[COUNT - 1].id);
+    const struct key last = live_key_order(&history->location_id, &tickets[COUNT - 1].order_id);
     const struct key open = live_key_open(&history->location_id);
     client_do(client, "SET %s stale", last.text);
     filling.refill.orders = orders;
-    filling.refill.order_count = COUNT;
+    filling.refill.order_count = WHOLE;
+    filling.refill.tickets = tickets;
+    filling.refill.ticket_count = COUNT;
     bool replaced = false;
     assert_int_equal(live_push_refill(push, &filling.refill, false, NULL, &replaced), ZP_OK);
     assert_true(replaced);
@@ -355,7 +368,9 @@ static void a_full_board_is_filled_from_its_top(void **state)
     assert_int_equal(client_do(client, "ZCARD %s", open.text), 1);
     assert_int_equal(version_of(client, history, orders[999].id), -1);
     free(orders);
+    free(tickets);
     free(filling.orders);
+    free(filling.tickets);
     history_destroy(history);
     live_push_destroy(push);
     redisFree(client);

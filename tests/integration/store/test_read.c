@@ -418,6 +418,11 @@ static void a_refill_has_the_newest_events_in_order(void **state)
     OK(store_refill_get(world.store, &location_id, 5, 1000, &world.arena, &refill));
     assert_int_equal(refill.board.order_count, 5);
     assert_true(refill.board.more);
+    assert_int_equal(refill.ticket_count, 30); /* all of them, whatever is whole */
+    for (size_t i = 0; i < 30; i++) {
+        assert_int_equal(refill.tickets[i].number, i + 1);
+        assert_true(i >= 5 || id_equal(&refill.tickets[i].order_id, &refill.board.orders[i].id));
+    }
     assert_int_equal(refill.event_count, 30);
     assert_int_equal(store_refill_get(world.store, &elsewhere, 5, 5, &world.arena, &refill), ZP_NOT_FOUND);
 }

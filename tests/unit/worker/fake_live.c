@@ -355,6 +355,8 @@ enum zp_err live_push_refill(struct live_push *push, const struct live_refill *r
         if (cache.on_refill != NULL) {
             cache.on_refill(find(&refill->location_id), is_reset);
         }
+        cache.tickets = refill->ticket_count;
+        cache.orders = refill->order_count;
     }
     return ZP_OK;
 }

@@ -28,6 +28,7 @@ struct fake_cache {
     size_t note_count;
     bool is_down;
     int refills;
+    size_t tickets, orders; /* of the last one */
     int64_t connections;
     int heads_asked;
     void (*_Atomic after_heads)(void); /* called once, when heads have been read */

@@ -657,7 +657,7 @@ enum zp_err store_refill_get(struct store *store, const struct zp_id *location_i
                              int64_t event_limit, struct arena *arena, struct store_refill *ret_refill)
 {
     LOCKED;
-    (void)open_max;
+    open_max = db.whole_max > 0 ? db.whole_max : open_max;
     enum zp_err err = begin(store, &db.on_refill);
     const struct fake_location_row *row = location_row(location_id);
     if (!id_is_none(&db.unreadable) && id_equal(&db.unreadable, location_id)) {
@@ -669,6 +669,7 @@ enum zp_err store_refill_get(struct store *store, const struct zp_id *location_i
     struct store_refill refill = { .board = { .head = head_of(&row->location) } };
     refill.events = arena_array(arena, db.event_count, sizeof *refill.events);
     refill.board.orders = arena_array(arena, db.order_count, sizeof *refill.board.orders);
+    refill.tickets = arena_array(arena, db.order_count, sizeof *refill.tickets);
     for (size_t i = 0; i < db.event_count; i++) { /* they were written in the order of their seqs */
         const struct batch_event *event = &db.events[i].event;
         if (id_equal(&event->location_id, location_id) && event->seq > row->location.seq - event_limit) {
@@ -679,7 +680,10 @@ enum zp_err store_refill_get(struct store *store, const struct zp_id *location_i
     }
     for (size_t i = 0; i < db.order_count; i++) {
         if (id_equal(&db.orders[i].location_id, location_id) && order_is_open(db.orders[i].status)) {
-            ZP_ASSERT(order_copy(&db.orders[i], arena, &refill.board.orders[refill.board.order_count++]) == ZP_OK);
+            refill.tickets[refill.ticket_count++] = (struct store_ticket){ db.orders[i].id, db.orders[i].number };
+            refill.board.more = (int64_t)refill.board.order_count == open_max;
+            ZP_ASSERT(refill.board.more || order_copy(&db.orders[i], arena,
+                                                      &refill.board.orders[refill.board.order_count++]) == ZP_OK);
         }
     }
     *ret_refill = refill;

@@ -32,6 +32,7 @@ struct fake_db {
 
     /* scripts */
     struct fake_failure on_load, on_commit, on_take, on_try, on_outcomes, on_refill;
+    int64_t whole_max;       /* 0: as asked; orders that a refill gets whole */
     struct zp_id unreadable; /* a location whose snapshot can't be read */
     struct zp_id poison; /* a batch with this command fails by an error of its own */
 

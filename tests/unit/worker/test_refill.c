@@ -106,6 +106,24 @@ static void a_busy_location_is_refilled(void **state)
     assert_false(refiller.holds);
 }
 
+/* A regression: of a location with more open orders than a refill takes whole, the rest was not on the board. */
+static void every_ticket_is_refilled(void **state)
+{
+    (void)state;
+    db.whole_max = 3;
+    for (unsigned i = 0; i < 10; i++) {
+        commit_one(10 + i);
+    }
+    world->marks[P].published_offset = db.events[db.event_count - 1].event.command_offset + 1;
+    spoil();
+    refiller_wish(&refiller, P, &here);
+    step_often();
+    assert_int_equal(cache.refills, 1);
+    assert_int_equal(cache.orders, 3);
+    assert_int_equal(cache.tickets, 10);
+    assert_int_equal(cache.tickets, fake_location(&here)->open_count);
+}
+
 static void what_is_held_waits_for_the_log(void **state)
 {
     (void)state;
@@ -174,6 +192,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_here, close_here)
     const struct CMUnitTest tests[] = {
         TEST(a_busy_location_is_refilled),
+        TEST(every_ticket_is_refilled),
         TEST(what_is_held_waits_for_the_log),
         TEST(what_was_right_all_the_time_is_left_alone),
         TEST(one_that_changes_under_a_held_snapshot_is_looked_at_again),
