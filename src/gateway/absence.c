@@ -14,6 +14,7 @@ struct absence {
     struct call *call;
     int32_t partition;
     int64_t until_us;
+    bool proved;
     void (*look)(struct call *call);
 };
 
@@ -34,13 +35,11 @@ static void on_tick(void *arg, enum zp_err err, const struct live_tick *tick)
     }
     if (call_open(call)) {
         int64_t now_us = clock_mono_us();
-        if (err == ZP_OK && tick->asked_at > call->arrived_at && tick->next >= tick->end) {
+        absence->proved = err == ZP_OK && tick->asked_at > call->arrived_at && tick->next >= tick->end;
+        if (absence->proved || now_us >= absence->until_us) {
             absence->look(call);
-        } else if (now_us < absence->until_us) {
-            timer_start(&call->loop->timers, &call->timer, now_us + ASK_EVERY_US, on_timer);
         } else {
-            call_problem(call, ZP_CATCHING_UP,
-                         "This id is not known yet; the orders before it are still being applied. Try again.");
+            timer_start(&call->loop->timers, &call->timer, now_us + ASK_EVERY_US, on_timer);
         }
     }
     call_release(call);
@@ -59,7 +58,19 @@ void absence_prove(struct call *call, int32_t partition, void (*look)(struct cal
         call_problem(call, ZP_NO_MEMORY, NULL);
         return;
     }
-    *absence = (struct absence){ call, partition, clock_mono_us() + PROVE_US, look };
+    *absence = (struct absence){
+        .call = call, .partition = partition, .until_us = clock_mono_us() + PROVE_US, .look = look
+    };
     call->absence = absence;
     ask(absence);
+}
+
+void absence_conclude(struct call *call)
+{
+    if (call->absence->proved) {
+        call_problem(call, ZP_NOT_FOUND, NULL);
+    } else {
+        call_problem(call, ZP_CATCHING_UP,
+                     "This id is not known yet; the orders before it are still being applied. Try again.");
+    }
 }

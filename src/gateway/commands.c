@@ -14,7 +14,7 @@
 struct asking {
     struct zp_id location_id;
     int32_t partition;
-    bool proved;
+    bool looked_again;
     struct zp_id pending_order, pending_user; /* of a pending receipt, in case PostgreSQL knows no more */
     bool pending;
 };
@@ -72,7 +72,7 @@ static void look_in_table(struct errand *errand, struct store *store)
 static void look_again(struct call *call)
 {
     struct asking *asking = call->state;
-    asking->proved = true;
+    asking->looked_again = true;
     ask_receipt(call);
 }
 
@@ -88,8 +88,8 @@ static void on_table(struct call *call, struct errand *errand)
         show_pending(call);
     } else if (errand->err != ZP_NOT_FOUND) {
         errand_unavailable(call);
-    } else if (asking->proved) {
-        call_problem(call, ZP_NOT_FOUND, NULL);
+    } else if (asking->looked_again) {
+        absence_conclude(call);
     } else {
         absence_prove(call, asking->partition, look_again);
     }

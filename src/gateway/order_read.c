@@ -13,6 +13,7 @@ struct reading {
     struct call *call;
     struct zp_id location_id, order_id;
     int32_t partition;
+    int64_t version_min;
     order_read_cb *cb;
     /* The submitted snapshot, in case PostgreSQL is away. */
     char *submitted_json;
@@ -117,9 +118,11 @@ static void ask_table(struct reading *reading)
     (void)errand_start(reading->call, JOB_READ, &reading->order_id, sizeof(reading->order_id), look_in_table, on_table);
 }
 
-static bool is_outdated(const struct live_snapshot *snapshot)
+/* Redis may lack a push: it was full, or away. */
+static bool is_outdated(const struct reading *reading, const struct live_snapshot *snapshot)
 {
-    return snapshot->version == 0 && snapshot->tick.asked_at > 0 && snapshot->offset < snapshot->tick.next;
+    bool passed = snapshot->version == 0 && snapshot->tick.asked_at > 0 && snapshot->offset < snapshot->tick.next;
+    return passed || snapshot->version < reading->version_min;
 }
 
 static void on_snapshot(void *arg, enum zp_err err, const struct live_snapshot *snapshot)
@@ -133,7 +136,7 @@ static void on_snapshot(void *arg, enum zp_err err, const struct live_snapshot *
         call_release(call);
         return;
     }
-    if (err == ZP_OK && !is_outdated(snapshot)) {
+    if (err == ZP_OK && !is_outdated(reading, snapshot)) {
         give(reading, &(struct order_found){
             .err = ZP_OK, .version = snapshot->version, .owner = snapshot->owner,
             .json = snapshot->json, .json_len = snapshot->json_len,
@@ -150,7 +153,7 @@ static void on_snapshot(void *arg, enum zp_err err, const struct live_snapshot *
 }
 
 void order_read(struct call *call, const struct zp_id *location_id, int32_t partition, const struct zp_id *order_id,
-                order_read_cb *cb)
+                int64_t version_min, order_read_cb *cb)
 {
     struct reading *reading = call->reading;
     if (reading == NULL) {
@@ -161,7 +164,8 @@ void order_read(struct call *call, const struct zp_id *location_id, int32_t part
         return;
     }
     *reading = (struct reading){
-        .call = call, .location_id = *location_id, .order_id = *order_id, .partition = partition, .cb = cb
+        .call = call, .location_id = *location_id, .order_id = *order_id, .partition = partition,
+        .version_min = version_min, .cb = cb
     };
     call->reading = reading;
     call_hold(call);

@@ -131,7 +131,7 @@ static const struct stream_kind kind = { on_drained, on_beat, on_gone };
 struct asking {
     struct zp_id location_id;
     int32_t partition;
-    bool proved;
+    bool looked_again;
 };
 
 static void on_found(struct call *call, const struct order_found *found);
@@ -139,12 +139,12 @@ static void on_found(struct call *call, const struct order_found *found);
 static void read_order(struct call *call)
 {
     struct asking *asking = call->state;
-    order_read(call, &asking->location_id, asking->partition, &call->id, on_found);
+    order_read(call, &asking->location_id, asking->partition, &call->id, 0, on_found);
 }
 
 static void look_again(struct call *call)
 {
-    ((struct asking *)call->state)->proved = true;
+    ((struct asking *)call->state)->looked_again = true;
     read_order(call);
 }
 
@@ -171,10 +171,10 @@ static void begin(struct call *call, const struct order_found *found)
 static void on_found(struct call *call, const struct order_found *found)
 {
     const struct asking *asking = call->state;
-    if (found->err == ZP_NOT_FOUND && !asking->proved) {
+    if (found->err == ZP_NOT_FOUND && !asking->looked_again) {
         absence_prove(call, asking->partition, look_again);
     } else if (found->err == ZP_NOT_FOUND) {
-        call_problem(call, ZP_NOT_FOUND, NULL);
+        absence_conclude(call);
     } else if (found->err != ZP_OK) {
         call_unavailable(call, METRIC_BACKING, "The order cannot be read at the moment; try again.");
     } else if (!order_may_be_seen(call, &asking->location_id, &found->owner)) {

@@ -17,7 +17,7 @@ struct asking {
     struct zp_id location_id;
     int64_t wait_s;
     int64_t known_version; /* If-None-Match's; -1: none */
-    bool proved;           /* what is missing now does not exist */
+    bool looked_again;     /* what is missing now stays missing */
     bool listens;          /* the wait has begun */
     bool over;             /* and is over: show what there is */
     bool reading;
@@ -114,15 +114,15 @@ static void listen_for_change(struct call *call)
 static void look_again(struct call *call)
 {
     struct asking *asking = call->state;
-    asking->proved = true;
+    asking->looked_again = true;
     read_order(call);
 }
 
 static void on_missing(struct call *call)
 {
     struct asking *asking = call->state;
-    if (asking->proved) {
-        call_problem(call, ZP_NOT_FOUND, NULL);
+    if (asking->looked_again) {
+        absence_conclude(call);
     } else {
         absence_prove(call, asking->partition, look_again);
     }
@@ -152,7 +152,7 @@ static void read_order(struct call *call)
     struct asking *asking = call->state;
     if (!asking->reading) {
         asking->reading = true;
-        order_read(call, &asking->location_id, asking->partition, &call->id, on_found);
+        order_read(call, &asking->location_id, asking->partition, &call->id, asking->known_version, on_found);
     }
 }
 

@@ -14,9 +14,10 @@ struct order_found {
 };
 typedef void order_read_cb(struct call *call, const struct order_found *found);
 
-/* Reads an order as it is now and calls cb later, if the call is still open then. */
+/* Reads an order as it is now and calls cb later, if the call is still open then. A snapshot in Redis of a version
+ * below version_min is not believed: PostgreSQL is asked. */
 void order_read(struct call *call, const struct zp_id *location_id, int32_t partition, const struct zp_id *order_id,
-                order_read_cb *cb);
+                int64_t version_min, order_read_cb *cb);
 /* May the caller see it? */
 bool order_may_be_seen(const struct call *call, const struct zp_id *location_id, const struct zp_id *owner);
 

@@ -64,7 +64,7 @@ static void show_outcome(struct submission *submission, enum zp_err err, const c
     } else if (submission->order_json != NULL) {
         answer_order(submission, submission->order_json, submission->order_json_len, submission->order_version);
     } else {
-        order_read(call, &command->location_id, submission->partition, &command->order_id, on_order);
+        order_read(call, &command->location_id, submission->partition, &command->order_id, 0, on_order);
     }
 }
 

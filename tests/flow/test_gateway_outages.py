@@ -50,6 +50,28 @@ def test_without_redis_orders_go_on_and_reads_fall_back(whole_stack):
         assert int(only_event(stream)["id"]) == later["seq"] == known["seq"] + 3
 
 
+def test_a_redis_that_is_full_refuses_no_read(whole_stack):
+    """It takes nothing any more: no snapshot, no receipt, no tick. PostgreSQL has what was applied."""
+    stack = whole_stack
+    known = stack.place(wait_s=10).expect(201).json
+    full = stack.redis("CONFIG", "GET", "maxmemory")[1]
+    stack.redis("CONFIG", "SET", "maxmemory", "1")
+    try:
+        placed = stack.place().expect(202).json
+        assert stack.order_reaches(placed["id"], "accepted")["number"] == known["number"] + 1
+        stack.api("kitchen").post(f"/orders/{known['id']}/start", {}).expect(202)
+        assert stack.order_reaches(known["id"], "preparing")["version"] == 2
+        assert stack.order(known["id"], wait_past=1).json["version"] == 2
+        assert stack.api("customer").get(f"/commands/{placed['id']}").expect(200).json["status"] == "applied"
+        nobodys = stack.api("customer").get(f"/orders/{placed['id'][:24]}{uuid.uuid4().hex[:12]}").expect(503)
+        assert nobodys.headers["Retry-After"]
+    finally:
+        stack.redis("CONFIG", "SET", "maxmemory", full)
+    head = stack.sql("SELECT seq FROM locations WHERE location_id = %s", stack.location)[0][0]
+    eventually(lambda: int(stack.redis("GET", "{%s}:head" % stack.location).split()[0]) == head, what="Redis has caught up")
+    assert [ticket["version"] for ticket in stack.board()["tickets"] if ticket["id"] == known["id"]] == [2]
+
+
 def test_without_postgres_orders_are_taken_and_kitchens_see_what_there_is(whole_stack):
     stack = whole_stack
     known = stack.place(wait_s=10).expect(201).json
