@@ -36,8 +36,8 @@ struct record {
 const struct header *record_header(const struct record *record, const char *name);
 
 /* A command as a record, ready to produce: CloudEvents binary-mode headers (ce_id = command id, ce_type, ce_source,
- * ce_time, ce_specversion, ce_dataschema, partitionkey, traceparent when given, content-type). All memory from
- * arena. */
+ * ce_time, ce_specversion, ce_dataschema, partitionkey, traceparent when given, content-type; user_id when a user
+ * asked; redrives and redrive_count of a redrive). All memory from arena. */
 enum zp_err message_command_write(const struct command *command, const char *traceparent, struct arena *arena,
                                   struct record *ret_record) ZP_MUST_CHECK;
 /* Reads a command; strings go to the arena. Checks everything: types, ranges, UTF-8, counts, no bytes left over, and
@@ -48,6 +48,12 @@ enum zp_err message_command_read(const struct record *record, struct arena *aren
 /* The id by which the log knows a record: the command's when its ce_id header is a UUID, else H(key, value) as a
  * UUIDv8. */
 struct zp_id message_record_id(const struct record *record);
+/* Who asked, by the header user_id alone, for a record that must not be or cannot be read; ID_NONE: it does not say. */
+struct zp_id message_record_user(const struct record *record);
+/* True when the record has the location it is for in its header partitionkey, and another key. */
+bool message_key_is_foreign(const struct record *record);
+/* The id of the command that redrives a parked one: the same each time, so that a letter is redriven once. */
+struct zp_id message_redrive_id(const struct zp_id *location_id, const struct zp_id *parked_id);
 
 /* What stands beside an event in the log: which command made it. */
 struct event_meta {
@@ -72,6 +78,66 @@ enum zp_err message_event_write(const struct event *event, const struct event_me
 /* Reads a record of the events topic: value and headers. */
 enum zp_err message_event_read(const struct record *record, struct arena *arena, struct event *ret_event,
                                struct event_meta *ret_meta, const char **ret_why) ZP_MUST_CHECK;
+
+/* ---- dead letters: what was parked, and what people did about it ------------------------------------- */
+
+/* Why a record was set aside: C name, wire name, what is said to whoever sent it. Wire names are for ever. */
+#define LETTER_CLASSES(X) \
+    X(UNDECODABLE, "undecodable",       "its bytes are no command") \
+    X(MISPLACED,   "misplaced",         "its key or its partition is not its location's") \
+    X(FAILED,      "failed_by_itself",  "it failed again, alone and with fresh caches") \
+    X(KILLED,      "killed_its_worker", "workers died over it again and again")
+
+#define X(name, wire, detail) LETTER_##name,
+enum letter_class { LETTER_CLASSES(X) LETTER_CLASS_COUNT };
+#undef X
+extern const struct words LETTER_CLASS_WORDS;
+const char *message_letter_detail(enum letter_class class);
+
+/* What the dead letters say of a parked record. Strings are the arena's. */
+struct letter {
+    struct zp_id command_id;  /* by which the log knows the record, see message_record_id */
+    int32_t partition;        /* where it stood in the mailbox */
+    int64_t offset;
+    enum letter_class class;  /* LETTER_CLASS_COUNT: not known */
+    const char *error;        /* a sentence for operators */
+    int64_t attempts;         /* 0: not known, for its worker died before it could say */
+    int64_t first_at, last_at;/* first and last attempt, of the worker's clock; 0: not known */
+    int64_t parked_at;        /* log time of the letter; 0 when written */
+    struct zp_id redrives;    /* when the record is a redrive: of which command, and the how manieth */
+    int64_t redrive_count;
+};
+
+/* The parked record as it came, for the same partition, with headers before its own: origin_topic, origin_partition,
+ * origin_offset, letter_id, error_class, error, attempts, first_at, last_at. Borrows from dead and letter. */
+enum zp_err message_letter_write(const struct letter *letter, const struct record *dead, struct arena *arena,
+                                 struct record *ret_record) ZP_MUST_CHECK;
+/* Reads what stands around a letter; its value and other headers may be anything. ZP_OK, ZP_NO_MEMORY, or
+ * ZP_MALFORMED: it is no letter. */
+enum zp_err message_letter_read(const struct record *record, struct arena *arena,
+                                struct letter *ret_letter) ZP_MUST_CHECK;
+
+/* What was done about a letter: a record behind it in its partition, so that it lives exactly as long as the letter. */
+#define SETTLEMENT_KINDS(X) X(REDRIVEN, "redriven") X(DISCARDED, "discarded")
+#define X(name, wire) SETTLEMENT_##name,
+enum settlement_kind { SETTLEMENT_KINDS(X) SETTLEMENT_KIND_COUNT };
+#undef X
+extern const struct words SETTLEMENT_WORDS;
+
+struct settlement {
+    enum settlement_kind kind;
+    int32_t partition;        /* of the letter's record in the mailbox */
+    int64_t offset;
+    struct zp_id redrive_id;  /* the command that redrives it; ID_NONE: discarded */
+    const char *who, *reason; /* reason may be NULL */
+    int64_t at;               /* log time; 0 when written */
+};
+
+enum zp_err message_settlement_write(const struct settlement *settlement, struct arena *arena,
+                                     struct record *ret_record) ZP_MUST_CHECK;
+/* ZP_OK, ZP_NO_MEMORY, or ZP_MALFORMED: it is none. */
+enum zp_err message_settlement_read(const struct record *record, struct arena *arena,
+                                    struct settlement *ret_settlement) ZP_MUST_CHECK;
 
 /* ---- outcomes: how a command ended ------------------------------------------------------------------ */
 

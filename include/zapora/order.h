@@ -229,12 +229,14 @@ struct placement {
 
 struct command {
     struct zp_id id, location_id;
-    struct zp_id order_id;            /* a placement's is its id; ID_NONE for menus and locations */
+    struct zp_id order_id;            /* a placement's is its id, unless it redrives one; ID_NONE: menu, location */
     enum command_type type;
     struct actor actor;
     uint8_t fingerprint[16];
     int64_t if_match;                 /* version the client saw; AMOUNT_ABSENT: not asked */
     int64_t submitted_at;             /* the gateway's clock: shown, never decided on */
+    struct zp_id redrives;            /* the parked command that this one takes up again; ID_NONE: it is no redrive */
+    int64_t redrive_count;            /* redrives that led here, this one included; 0: it is none */
     const char *reason;               /* a step's, or NULL */
     struct placement placement;       /* CMD_ORDER_PLACE */
     struct location_settings settings;/* CMD_LOCATION_SET */

@@ -52,6 +52,13 @@ enum zp_err message_command_write(const struct command *command, const char *tra
     }
     envelope_start(&envelope, &about, arena);
     envelope_put_text(&envelope, "traceparent", trace);
+    if (!id_is_none(&command->actor.user_id)) {
+        envelope_put_id(&envelope, "user_id", &command->actor.user_id);
+    }
+    if (!id_is_none(&command->redrives)) {
+        envelope_put_id(&envelope, "redrives", &command->redrives);
+        envelope_put_int(&envelope, "redrive_count", command->redrive_count);
+    }
     err = envelope_finish(&envelope, &command->location_id, &record);
     if (err == ZP_OK) {
         *ret_record = record;
@@ -66,6 +73,13 @@ static const char *judge_envelope(const struct record *record, const struct comm
 
     if (!envelope_get_id(record, "ce_id", &id) || !id_equal(&id, &command->id)) {
         return "the header ce_id is not the command's id";
+    }
+    struct zp_id redrives = ID_NONE;
+    int64_t count = 0;
+    (void)envelope_get_id(record, "redrives", &redrives);
+    (void)envelope_get_int(record, "redrive_count", &count);
+    if (!id_equal(&redrives, &command->redrives) || count != command->redrive_count) {
+        return "the headers redrives and redrive_count are not the command's";
     }
     return envelope_key_fits(record, &command->location_id) ? NULL : "the key is not the location's id";
 }
@@ -93,6 +107,29 @@ enum zp_err message_command_read(const struct record *record, struct arena *aren
     }
     *ret_command = command;
     return ZP_OK;
+}
+
+struct zp_id message_record_user(const struct record *record)
+{
+    struct zp_id id = ID_NONE;
+    return envelope_get_id(record, "user_id", &id) ? id : ID_NONE;
+}
+
+bool message_key_is_foreign(const struct record *record)
+{
+    struct zp_id location_id;
+    return envelope_get_id(record, "partitionkey", &location_id) && !envelope_key_fits(record, &location_id);
+}
+
+struct zp_id message_redrive_id(const struct zp_id *location_id, const struct zp_id *parked_id)
+{
+    static const char purpose[] = "zapora redrive";
+    uint8_t digest[16];
+    const struct crypto_part parts[] = {
+        { purpose, sizeof(purpose) }, { parked_id->bytes, sizeof(parked_id->bytes) },
+    };
+    crypto_blake2b(digest, sizeof(digest), NULL, 0, parts, ZP_COUNT(parts));
+    return id_for_location(location_id, digest);
 }
 
 static void put_length(uint8_t bytes[8], size_t len)

@@ -53,7 +53,7 @@ void envelope_put_hex(struct envelope *envelope, const char *name, const void *b
     put(envelope, name, text == NULL ? NULL : crypto_hex(bytes, len, text), 2 * len);
 }
 
-static void put_time(struct envelope *envelope, const char *name, int64_t at)
+void envelope_put_time(struct envelope *envelope, const char *name, int64_t at)
 {
     char *text = arena_alloc(envelope->arena, TIME_TEXT_SIZE);
     put(envelope, name, text == NULL ? NULL : time_format(at, text), TIME_TEXT_SIZE - 1);
@@ -68,7 +68,7 @@ void envelope_start(struct envelope *envelope, const struct envelope_about *abou
     envelope_put_id(envelope, "ce_id", about->id);
     envelope_put_text(envelope, "ce_type", about->type);
     put(envelope, "ce_source", about->source, about->source == NULL ? 0 : strlen(about->source));
-    put_time(envelope, "ce_time", about->at);
+    envelope_put_time(envelope, "ce_time", about->at);
     envelope_put_text(envelope, "ce_dataschema", about->schema);
     envelope_put_text(envelope, "content-type", "application/vnd.msgpack");
     if (!id_is_none(about->location_id)) {

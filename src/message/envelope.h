@@ -26,6 +26,7 @@ void envelope_start(struct envelope *envelope, const struct envelope_about *abou
 void envelope_put_text(struct envelope *envelope, const char *name, const char *text);
 void envelope_put_int(struct envelope *envelope, const char *name, int64_t value);
 void envelope_put_id(struct envelope *envelope, const char *name, const struct zp_id *id);
+void envelope_put_time(struct envelope *envelope, const char *name, int64_t at);
 void envelope_put_hex(struct envelope *envelope, const char *name, const void *bytes, size_t len);
 /* Fills key and headers of a record; ID_NONE gives no key. */
 enum zp_err envelope_finish(struct envelope *envelope, const struct zp_id *location_id,

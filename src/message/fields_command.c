@@ -67,6 +67,8 @@ THING(place_request);
 #undef IN
 #undef OWNER
 
+#define REDRIVE_COUNT_MAX 1000000
+
 #define IN
 #define OWNER struct command
 static const struct field command_fields[] = {
@@ -77,6 +79,8 @@ static const struct field command_fields[] = {
     { BYTES(fingerprint, REQUIRED) },
     { INT_OR(if_match, 0, INT64_MAX, AMOUNT_ABSENT, OPTIONAL) },
     { TIME(submitted_at, REQUIRED) },
+    { ID(redrives, OPTIONAL) },
+    { INT(redrive_count, 0, REDRIVE_COUNT_MAX, ZERO_IS_NULL | PRIVATE) }, /* absent of all that is no redrive */
     { TEXT(reason, 0, ORDER_NOTE_CHARS_MAX, OPTIONAL), .only = STEPS },
     { PART(placement, placement, REQUIRED), .only = COMMAND(ORDER_PLACE) },
     { PART(settings, location_settings, REQUIRED), .only = COMMAND(LOCATION_SET) },

@@ -5,6 +5,8 @@
 #include "worker_state.h"
 
 #define GAPS_MAX 3 /* the same gap again after seeking back: the log skips records */
+#define READ_FAILURES_MAX 2 /* then its parking failed, too */
+#define PARK_ERROR_SIZE 160
 
 /* A record is missing before this one: it will come again from where we are. */
 static void seek_back(struct worker *worker, struct partition *partition, int32_t number, int64_t came)
@@ -26,9 +28,26 @@ static void seek_back(struct worker *worker, struct partition *partition, int32_
     }
 }
 
-static const char *park_why(const struct partition *partition, int64_t offset)
+/* Whether the record is to be parked, and for what. One that failed by itself has been read before; when not even its
+ * parking can be written with what was read, it is parked without. */
+static bool will_be_parked(const struct partition *partition, int64_t offset, char *error, size_t size,
+                           struct parking *ret_parking)
 {
-    return offset == partition->park_offset ? "it failed by itself again and again, alone and with fresh caches" : NULL;
+    if (offset != partition->park_offset) {
+        return false;
+    }
+    if (partition->deaths > 0) {
+        *ret_parking = (struct parking){ .class = LETTER_KILLED, .attempts = partition->deaths, .unread = true };
+        snprintf(error, size, "%lld workers died over it, one after the other", (long long)partition->deaths);
+    } else {
+        *ret_parking = (struct parking){ .class = LETTER_FAILED, .attempts = partition->failing_count,
+                                         .first_at = partition->failing_since,
+                                         .unread = partition->failing_count > READ_FAILURES_MAX };
+        snprintf(error, size, "it failed by itself again and again, alone and with fresh caches; the last time with "
+                 "SQLSTATE %s", partition->failing_sqlstate);
+    }
+    ret_parking->error = error;
+    return true;
 }
 
 /* A partition under suspicion goes one record at a time, named before it is touched, and nothing else beside it. */
@@ -61,7 +80,10 @@ static bool take(struct worker *worker, struct turn *turn, struct record *record
     if (!name_suspect(worker, partition, record)) {
         return true;
     }
-    enum zp_err err = turn_add_record(turn, record, park_why(partition, record->offset));
+    char error[PARK_ERROR_SIZE];
+    struct parking parking;
+    bool is_parked = will_be_parked(partition, record->offset, error, sizeof error, &parking);
+    enum zp_err err = turn_add_record(turn, record, is_parked ? &parking : NULL);
     if (err != ZP_OK) {
         ZP_ASSERT(turn->count > 0); /* an empty turn holds any one record */
         return false;

@@ -13,7 +13,7 @@ struct wishes { struct zp_id *locations, *commands, *orders; size_t location_cou
 static enum zp_err wish(struct wishes *wishes, struct turn *turn, struct actors *actors)
 {
     wishes->locations = arena_array(&turn->arena, turn->count, sizeof(struct zp_id));
-    wishes->commands = arena_array(&turn->arena, 2 * turn->count, sizeof(struct zp_id));
+    wishes->commands = arena_array(&turn->arena, 3 * turn->count, sizeof(struct zp_id));
     wishes->orders = arena_array(&turn->arena, turn->count, sizeof(struct zp_id));
     if (wishes->locations == NULL || wishes->commands == NULL || wishes->orders == NULL) {
         return ZP_NO_MEMORY;
@@ -28,6 +28,9 @@ static enum zp_err wish(struct wishes *wishes, struct turn *turn, struct actors 
             }
         }
         const struct entry *entry = &turn->entries[i];
+        if (entry->command != NULL && !id_is_none(&entry->command->redrives)) {
+            wishes->commands[wishes->command_count++] = entry->command->redrives;
+        }
         bool is_nothing = entry->command == NULL && (entry->event == NULL || entry->event->seq == 0);
         if (is_nothing || id_is_none(&outcome->location_id)) {
             continue; /* what could not be read may lie in any partition */
@@ -234,7 +237,9 @@ static enum zp_err settle_without_event(struct turn *turn, struct entry *entry, 
 static enum zp_err park(struct turn *turn, struct entry *entry)
 {
     struct reason_list reasons = { .count = 0 };
-    reason_add(&reasons, "parked", NULL, entry->park_why);
+    enum letter_class class = entry->letter.class;
+    reason_add(&reasons, "parked", NULL, "the command could not be processed and was set aside");
+    reason_add(&reasons, LETTER_CLASS_WORDS.names[class], NULL, message_letter_detail(class));
     return settle_without_event(turn, entry, ZP_PARKED, &reasons);
 }
 
@@ -243,6 +248,13 @@ static enum zp_err refuse_parked_order(struct turn *turn, struct entry *entry)
     struct reason_list reasons = { .count = 0 };
     reason_add(&reasons, "order_parked", NULL, "the placement of this order could not be processed and was set aside");
     return settle_without_event(turn, entry, ZP_ORDER_PARKED, &reasons);
+}
+
+static enum zp_err refuse_redrive(struct turn *turn, struct entry *entry)
+{
+    struct reason_list reasons = { .count = 0 };
+    reason_add(&reasons, "not_parked", NULL, "it redrives a command that was never set aside");
+    return settle_without_event(turn, entry, ZP_CONFLICT, &reasons);
 }
 
 static enum zp_err refuse_large(struct turn *turn, struct entry *entry)
@@ -317,6 +329,16 @@ static enum zp_err judge_fresh(struct turn *turn, struct actor_slot *actor, stru
     return err != ZP_OK ? err : apply_event(turn, actor, entry);
 }
 
+/* Only what was parked is redriven, and only a redrive places an order under another id than its own. */
+static bool is_stray_redrive(struct turn *turn, const struct command *command)
+{
+    if (id_is_none(&command->redrives)) {
+        return command->type == CMD_ORDER_PLACE && !id_equal(&command->order_id, &command->id);
+    }
+    const struct outcome *parked = idmap_get(&turn->outcomes, &command->redrives);
+    return parked == NULL || parked->err != ZP_PARKED;
+}
+
 static enum zp_err judge_entry(struct turn *turn, struct actors *actors, struct entry *entry)
 {
     const struct outcome *earlier = idmap_get(&turn->outcomes, &entry->outcome.command_id);
@@ -333,6 +355,9 @@ static enum zp_err judge_entry(struct turn *turn, struct actors *actors, struct 
     if (command->type == CMD_ORDER_PLACE && slot != NULL && slot->now != NULL) {
         repeat_placement(entry, slot);
         return ZP_OK;
+    }
+    if (is_stray_redrive(turn, command)) {
+        return refuse_redrive(turn, entry);
     }
     const struct outcome *placement = has_order ? idmap_get(&turn->outcomes, &command->order_id) : NULL;
     bool is_parked = placement != NULL && placement->err == ZP_PARKED && (slot == NULL || slot->now == NULL);

@@ -25,7 +25,11 @@ struct partition {
     bool survived;                /* fenced off while a record was named: it killed nobody */
     int gaps;                     /* records missing in a row: once seeks back, twice stops */
     int64_t failing_offset;       /* a record that failed alone by its own error, -1 none */
+    int64_t failing_since;        /* when it did so first, of the wall clock */
+    int64_t failing_count;        /* how often it did */
+    char failing_sqlstate[6];     /* the last error's */
     int64_t park_offset;          /* a record that will be parked when it comes, -1 none */
+    int64_t deaths;               /* over the record at park_offset; 0: it will be parked for its own errors */
 };
 
 /* What the main thread, the announcer and the ticker tell each other. Written by: see each. */

@@ -6,31 +6,14 @@
 
 #include <string.h>
 
-static struct header text_header(const char *name, const char *text)
-{
-    return (struct header){ name, text, strlen(text) };
-}
-
 /* The record as it came, with where it came from and why it lies here. */
 static enum zp_err produce_dead_letter(struct bus_producer *producer, struct turn *turn, struct entry *entry)
 {
-    const struct record *dead = entry->dead;
-    struct record letter = *dead;
-    letter.headers = arena_array(&turn->arena, dead->header_count + 4, sizeof *letter.headers);
-    const char *partition = arena_printf(&turn->arena, "%d", (int)dead->partition);
-    const char *offset = arena_printf(&turn->arena, "%lld", (long long)dead->offset);
-    if (letter.headers == NULL || partition == NULL || offset == NULL) {
-        return ZP_NO_MEMORY;
-    }
-    memcpy(letter.headers, dead->headers, dead->header_count * sizeof *letter.headers);
-    struct header *more = letter.headers + dead->header_count;
-    more[0] = text_header("origin_topic", TOPIC_COMMANDS);
-    more[1] = text_header("origin_partition", partition);
-    more[2] = text_header("origin_offset", offset);
-    more[3] = text_header("error", entry->outcome.reason_count > 0 ? entry->outcome.reasons[0].detail : "");
-    letter.header_count = dead->header_count + 4;
+    const struct letter letter = turn_letter(entry);
+    struct record record;
+    enum zp_err err = message_letter_write(&letter, entry->dead, &turn->arena, &record);
     entry->as_dead_letter = (struct told){ entry, true };
-    return bus_produce(producer, TOPIC_DEAD_LETTERS, &letter, &entry->as_dead_letter);
+    return err != ZP_OK ? err : bus_produce(producer, TOPIC_DEAD_LETTERS, &record, &entry->as_dead_letter);
 }
 
 static enum zp_err produce_event(struct bus_producer *producer, struct turn *turn, struct entry *entry)

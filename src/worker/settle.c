@@ -65,7 +65,7 @@ static void succeed(struct worker *worker, struct turn *turn)
 }
 
 /* The turn failed by an error of its own. Halved until one record is alone; alone for the second time, it is parked. */
-static void suspect(struct worker *worker, const struct turn *turn)
+static void suspect(struct worker *worker, const struct turn *turn, const char *sqlstate)
 {
     if (turn->count > 1) {
         worker->records_limit = turn->count / 2;
@@ -75,8 +75,14 @@ static void suspect(struct worker *worker, const struct turn *turn)
     struct partition *partition = &worker->partitions[outcome->partition];
     if (partition->failing_offset == outcome->offset) {
         partition->park_offset = outcome->offset;
+        partition->deaths = 0;
+        partition->failing_count++;
+    } else {
+        partition->failing_since = clock_wall_us();
+        partition->failing_count = 1;
     }
     partition->failing_offset = outcome->offset;
+    snprintf(partition->failing_sqlstate, sizeof partition->failing_sqlstate, "%s", sqlstate);
     worker->records_limit = 1;
 }
 
@@ -96,7 +102,7 @@ static int64_t pause_after(struct worker *worker, const struct turn *turn, enum 
     }
     bool is_unique_violation = strcmp(trouble->sqlstate, "23505") == 0; /* never the message's fault */
     if (err == ZP_INTERNAL && !is_unique_violation) {
-        suspect(worker, turn);
+        suspect(worker, turn, trouble->sqlstate);
     } else if (err == ZP_NO_MEMORY && turn->count > 1) {
         worker->records_limit = turn->count / 2;
     }

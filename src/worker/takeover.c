@@ -90,6 +90,7 @@ static enum zp_err own(struct worker *worker, struct takeover *takeover)
     partition->solo = row->takeovers >= SOLO_TAKEOVERS;
     if (row->trying_offset == row->next_offset && row->takeovers >= SOLO_TAKEOVERS + SOLO_TRIES_MAX) {
         partition->park_offset = row->next_offset;
+        partition->deaths = row->takeovers - SOLO_TAKEOVERS;
     }
     marks->next_offset = row->next_offset;
     marks->published_offset = row->published_offset;

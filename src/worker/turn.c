@@ -88,17 +88,39 @@ static struct entry *next_entry(struct turn *turn)
 }
 
 /* Keeps the record for the dead letters, and why. */
-static enum zp_err mark_parked(struct turn *turn, struct entry *entry, const struct record *record, const char *why)
+static enum zp_err mark_parked(struct turn *turn, struct entry *entry, const struct record *record,
+                               const struct parking *parking)
 {
-    entry->park_why = arena_strdup(&turn->arena, why);
+    int64_t now = clock_wall_us();
+    entry->park_why = arena_strdup(&turn->arena, parking->error);
     entry->dead = turn_copy_record(&turn->arena, record);
+    entry->letter = (struct letter){
+        .command_id = entry->outcome.command_id, .partition = record->partition, .offset = record->offset,
+        .class = parking->class, .error = entry->park_why, .attempts = parking->attempts,
+        .first_at = parking->first_at > 0 ? parking->first_at : record->timestamp_us, .last_at = now,
+    };
     return entry->park_why == NULL || entry->dead == NULL ? ZP_NO_MEMORY : ZP_OK;
 }
 
-/* What is known of a record that is no command: with luck the location it was meant for. */
-static void describe_undecodable(struct entry *entry, const struct record *record)
+struct letter turn_letter(const struct entry *entry)
+{
+    if (entry->letter.error != NULL) {
+        return entry->letter;
+    }
+    const struct outcome *outcome = &entry->outcome;
+    int class = outcome->reason_count > 1 ? words_find(&LETTER_CLASS_WORDS, outcome->reasons[1].code) : -1;
+    return (struct letter){
+        .command_id = outcome->command_id, .partition = outcome->partition, .offset = outcome->offset,
+        .class = class < 0 ? LETTER_CLASS_COUNT : (enum letter_class)class,
+        .error = outcome->reason_count > 0 ? outcome->reasons[0].detail : "",
+    };
+}
+
+/* What is known of a record that is not read: with luck the location it was meant for, and who asked. */
+static void describe_unread(struct entry *entry, const struct record *record)
 {
     entry->outcome.type = CMD_COUNT;
+    entry->outcome.user_id = message_record_user(record);
     if (!id_parse(record->key, record->key_len, &entry->outcome.location_id)) {
         entry->outcome.location_id = ID_NONE;
     }
@@ -114,20 +136,25 @@ static void describe_command(struct entry *entry)
     memcpy(entry->outcome.fingerprint, command->fingerprint, sizeof entry->outcome.fingerprint);
 }
 
-/* Decodes a command into its entry; *ret_why is set when it is none. ZP_OK or ZP_NO_MEMORY. */
+/* Decodes a command into its entry; *ret_parking is filled when it is none of ours. ZP_OK or ZP_NO_MEMORY. */
 static enum zp_err read_command(struct turn *turn, struct entry *entry, const struct record *record,
-                                const char **ret_why)
+                                struct parking *ret_parking)
 {
     struct command *command = arena_alloc(&turn->arena, sizeof *command);
     if (command == NULL) {
         return ZP_NO_MEMORY;
     }
-    enum zp_err err = message_command_read(record, &turn->arena, command, ret_why);
+    const char *why = NULL;
+    enum zp_err err = message_command_read(record, &turn->arena, command, &why);
+    bool is_here = bus_partition_of(record->key, record->key_len, BUS_PARTITIONS) == record->partition;
     if (err == ZP_MALFORMED) {
+        enum letter_class class = message_key_is_foreign(record) ? LETTER_MISPLACED : LETTER_UNDECODABLE;
+        *ret_parking = (struct parking){ .class = class, .error = why, .attempts = 1, .first_at = clock_wall_us() };
         return ZP_OK;
     }
-    if (err == ZP_OK && bus_partition_of(record->key, record->key_len, BUS_PARTITIONS) != record->partition) {
-        *ret_why = "the location does not belong to this partition";
+    if (err == ZP_OK && !is_here) {
+        *ret_parking = (struct parking){ .class = LETTER_MISPLACED, .attempts = 1, .first_at = clock_wall_us(),
+                                         .error = "the location does not belong to this partition" };
         return ZP_OK;
     }
     if (err == ZP_OK) {
@@ -137,7 +164,7 @@ static enum zp_err read_command(struct turn *turn, struct entry *entry, const st
     return err;
 }
 
-enum zp_err turn_add_record(struct turn *turn, const struct record *record, const char *park_why)
+enum zp_err turn_add_record(struct turn *turn, const struct record *record, const struct parking *parking)
 {
     struct entry *entry = next_entry(turn);
     entry->outcome.partition = record->partition;
@@ -145,18 +172,23 @@ enum zp_err turn_add_record(struct turn *turn, const struct record *record, cons
     entry->outcome.at = record->timestamp_us;
     entry->outcome.command_id = message_record_id(record);
 
-    const char *why = park_why; /* what killed its worker is not even read */
-    if (why == NULL) {
-        enum zp_err err = read_command(turn, entry, record, &why);
+    struct parking wanted = parking == NULL ? (struct parking){ .error = NULL } : *parking;
+    if (!wanted.unread) {
+        struct parking found = { .error = NULL };
+        enum zp_err err = read_command(turn, entry, record, &found);
         if (err != ZP_OK) {
             return err;
         }
+        wanted = wanted.error == NULL ? found : wanted;
     }
-    if (why != NULL) {
-        describe_undecodable(entry, record);
+    if (entry->command == NULL) {
+        describe_unread(entry, record);
     }
-    if (why != NULL && mark_parked(turn, entry, record, why) != ZP_OK) {
-        return ZP_NO_MEMORY;
+    if (wanted.error != NULL) {
+        entry->command = NULL; /* it is known whose it was, and it is done with */
+        if (mark_parked(turn, entry, record, &wanted) != ZP_OK) {
+            return ZP_NO_MEMORY;
+        }
     }
     turn->count++;
     return ZP_OK;

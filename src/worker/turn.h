@@ -19,12 +19,21 @@ enum entry_kind {
     ENTRY_REPEATED,  /* an outcome of the database, published again at a takeover */
 };
 
+/* Why a record is to be parked before it is even looked at, and what is known of the attempts. */
+struct parking {
+    enum letter_class class;
+    const char *error;               /* a sentence for operators, borrowed */
+    int64_t attempts, first_at;      /* first_at 0: not known, but not before it came into the mailbox */
+    bool unread;                     /* not even decoded: that may be what killed */
+};
+
 /* One record of the mailbox (or, in a fold, one fact of the log) and what became of it. */
 struct entry {
     enum entry_kind kind;
     struct outcome outcome;          /* partition, offset, at and ids from the start; the rest once judged */
     struct command *command;         /* decoded; NULL: undecodable, or a fact */
     const char *park_why;            /* why it will be parked, or NULL */
+    struct letter letter;            /* what its dead letter says, when it will be parked */
     struct record *dead;             /* copy for the dead letters, when parked */
     struct event *event;             /* what the log carries */
     struct event_meta meta;
@@ -72,13 +81,17 @@ struct turn *turn_create(size_t count_max);
 void turn_reset(struct turn *turn);
 void turn_destroy(struct turn *turn);
 
-/* Adds a record of the mailbox, decoded. Copies what it needs. park_why: it is to be parked for that reason whatever it
+/* Adds a record of the mailbox, decoded. Copies what it needs. parking: it is to be parked for that reason whatever it
  * holds, or NULL. ZP_OK, or ZP_NO_MEMORY: the turn is full. */
-enum zp_err turn_add_record(struct turn *turn, const struct record *record, const char *park_why) ZP_MUST_CHECK;
+enum zp_err turn_add_record(struct turn *turn, const struct record *record,
+                            const struct parking *parking) ZP_MUST_CHECK;
 /* Adds a fact of the events topic. ZP_OK, ZP_NO_MEMORY, or ZP_MALFORMED with a sentence. */
 enum zp_err turn_add_fact(struct turn *turn, const struct record *record, const char **ret_why) ZP_MUST_CHECK;
 /* Drops the entries of a partition, which moved away. */
 void turn_drop_partition(struct turn *turn, int32_t partition);
+/* What the dead letter of a parked entry says: also of one that was parked in another life, as far as its outcome
+ * tells. Borrowed from the entry. */
+struct letter turn_letter(const struct entry *entry);
 /* A copy of a record in an arena, or NULL. */
 struct record *turn_copy_record(struct arena *arena, const struct record *record);
 

@@ -67,6 +67,18 @@ static const struct command commands[CMD_COUNT] = {
     },
 };
 
+/* With the fields that came later. */
+static const struct command redrive = {
+    .id = STEP_ID, .location_id = LOCATION_ID, .order_id = ORDER_ID, .type = CMD_ORDER_PLACE,
+    .actor = { .user_id = USER_ID, .role = ROLE_CUSTOMER }, .fingerprint = FINGERPRINT, .if_match = AMOUNT_ABSENT,
+    .submitted_at = SAMPLE_AT, .redrives = ORDER_ID, .redrive_count = 2, .placement = PLACEMENT,
+};
+
+const struct command *sample_redrive(void)
+{
+    return &redrive;
+}
+
 const struct command *sample_command(enum command_type type)
 {
     return &commands[type];

@@ -18,6 +18,7 @@
 
 /* Full examples, every field given; they live for ever and must not be changed. */
 const struct command *sample_command(enum command_type type);
+const struct command *sample_redrive(void);
 const struct event *sample_event(enum event_type type);
 const struct event_meta *sample_meta(void);
 

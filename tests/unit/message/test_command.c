@@ -39,7 +39,8 @@ static void a_command_stands_in_cloudevents_headers(void **state)
     expect_header(&record, "content-type", "application/vnd.msgpack");
     expect_header(&record, "partitionkey", UUID_LOCATION);
     expect_header(&record, "traceparent", "00-4bf9-00f0-01");
-    assert_int_equal(record.header_count, 9);
+    expect_header(&record, "user_id", "0193f0a1-5c3e-8711-9abc-def012345603");
+    assert_int_equal(record.header_count, 10);
     assert_int_equal(record.key_len, 36);
     assert_memory_equal(record.key, UUID_LOCATION, 36);
     assert_int_equal(record.partition, -1);
@@ -52,7 +53,18 @@ static void without_a_trace_there_is_no_header_for_it(void **state)
     struct record record = sample_record(CMD_ORDER_START);
 
     assert_null(record_header(&record, "traceparent"));
-    assert_int_equal(record.header_count, 8);
+    assert_int_equal(record.header_count, 9);
+}
+
+static void a_redrive_says_so_beside_its_value(void **state)
+{
+    (void)state;
+    struct record record;
+
+    assert_int_equal(message_command_write(sample_redrive(), NULL, &arena, &record), ZP_OK);
+    expect_header(&record, "redrives", "0193f0a1-5c3e-8711-9abc-def012345601");
+    expect_header(&record, "redrive_count", "2");
+    assert_null(record_header(&(struct record){ .header_count = 0 }, "redrives"));
 }
 
 /* ---- what is optional ---------------------------------------------------------------------------------------- */
@@ -370,6 +382,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test(a_command_stands_in_cloudevents_headers),
         test(without_a_trace_there_is_no_header_for_it),
+        test(a_redrive_says_so_beside_its_value),
         test(what_is_left_out_has_its_default),
         test(each_field_is_judged),
         test(odd_maps_are_refused),

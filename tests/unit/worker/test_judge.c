@@ -360,6 +360,9 @@ static void what_cannot_be_decoded_is_parked_and_the_next_is_applied(void **stat
     assert_int_equal(parked->outcome.type, CMD_COUNT);
     assert_int_equal(parked->outcome.offset, offset);
     assert_string_equal(parked->outcome.reasons[0].code, "parked");
+    assert_string_equal(parked->outcome.reasons[1].code, "undecodable");
+    assert_int_equal(turn_letter(parked).class, LETTER_UNDECODABLE);
+    assert_int_equal(turn_letter(parked).attempts, 1);
     assert_non_null(parked->dead);
     assert_memory_equal(parked->dead->value, "\xc1 no msgpack", parked->dead->value_len);
     assert_int_equal(fake_outcome(&parked->outcome.command_id)->err, ZP_PARKED);
@@ -448,13 +451,56 @@ static void a_redriven_order_is_not_parked_any_more(void **state)
     (void)state;
     struct command parked = park_placement(10), redrive = fresh_place(11),
                    started = fresh_step(CMD_ORDER_START, &parked, 12);
-    redrive.order_id = parked.id;
+    redrive.order_id = redrive.redrives = parked.id;
+    redrive.redrive_count = 1;
     post(&redrive);
     post(&started);
     assert_int_equal(come_round(), 3);
     assert_int_equal(told(1)->kind, ENTRY_EVENT);
     assert_int_equal(told(2)->kind, ENTRY_EVENT);
     assert_int_equal(fake_order(&parked.id)->status, ORDER_PREPARING);
+}
+
+static void a_second_redrive_of_an_order_changes_nothing(void **state)
+{
+    (void)state;
+    struct command parked = park_placement(10), redrive = fresh_place(11), another = fresh_place(12);
+    redrive.order_id = redrive.redrives = another.order_id = another.redrives = parked.id;
+    post(&redrive);
+    come_round();
+    fake_announcer_publish(world->announcer);
+    post(&redrive);
+    post(&another);
+    assert_int_equal(come_round(), 2);
+    assert_duplicate(told(0), ZP_OK, 3);
+    assert_duplicate(told(1), ZP_OK, 3);
+    assert_int_equal(fake_location(&here)->seq, 3);
+}
+
+static const struct stray { const char *name; bool names, of_applied; } strays[] = {
+    { "a placement under another id than its own",   false, false },
+    { "a redrive of what nobody knows",              true,  false },
+    { "a redrive of what was applied",               true,  true },
+};
+
+static void only_what_was_parked_is_redriven(void **state)
+{
+    (void)state;
+    struct command applied = fresh_place(10);
+    post(&applied);
+    come_round();
+    for (size_t i = 0; i < ZP_COUNT(strays); i++) {
+        fake_announcer_publish(world->announcer);
+        struct command command = fresh_place(20 + (unsigned)i);
+        command.order_id = id_number(40 + (unsigned)i);
+        command.redrives = !strays[i].names ? ID_NONE : strays[i].of_applied ? applied.id : id_number(50);
+        post(&command);
+        come_round();
+        if (told(0)->kind != ENTRY_REFUSED || strcmp(told(0)->outcome.reasons[0].code, "not_parked") != 0) {
+            fail_msg("%s: not refused as not_parked", strays[i].name);
+        }
+        assert_null(fake_order(&command.order_id));
+    }
 }
 
 /* ---- caches
@@ -499,6 +545,8 @@ int main(void)
         TEST(steps_on_a_parked_order_are_refused),
         TEST(a_retry_of_a_parked_placement_stays_parked),
         TEST(a_redriven_order_is_not_parked_any_more),
+        TEST(a_second_redrive_of_an_order_changes_nothing),
+        TEST(only_what_was_parked_is_redriven),
         TEST(an_evicted_location_is_loaded_again_as_it_was),
     };
     return cmocka_run_group_tests_name("worker judge", tests, NULL, NULL);

@@ -252,6 +252,12 @@ static void alone_it_is_tried_twice_and_no_more(void **state)
     recover();
     assert_int_equal(come_round(), 1);
     assert_int_equal(fake_outcome(&a.id)->err, ZP_PARKED);
+    assert_true(id_equal(&fake_outcome(&a.id)->order_id, &a.id)); /* it has been read before: its owner may see it */
+    assert_string_equal(fake_outcome(&a.id)->reasons[1].code, "failed_by_itself");
+    const struct letter letter = turn_letter(fake_announcer_entry(world->announcer, 0));
+    assert_int_equal(letter.class, LETTER_FAILED);
+    assert_int_equal(letter.attempts, 2);
+    assert_true(letter.first_at > 0 && letter.first_at <= letter.last_at);
     assert_int_equal(world->partitions[P].park_offset, -1);
     assert_int_equal(world->partitions[P].failing_offset, -1);
 }

@@ -319,6 +319,9 @@ static void a_letter_that_may_not_have_been_written_is_written(void **state)
     assert_non_null(entry->dead);
     assert_int_equal(entry->dead->offset, offset);
     assert_memory_equal(entry->dead->value, "not ours", 8);
+    assert_int_equal(turn_letter(entry).class, LETTER_UNDECODABLE); /* all that the outcome remembers */
+    assert_int_equal(turn_letter(entry).offset, offset);
+    assert_int_equal(turn_letter(entry).attempts, 0);
 }
 
 /* A regression: brokers that did not answer were taken for a record that retention took, and the letter was lost. */
@@ -458,6 +461,7 @@ static void the_third_try_parks_what_kills(void **state)
     }
     assert_int_equal(fake_outcome(&killer.id)->err, ZP_PARKED);
     assert_int_equal(fake_outcome(&killer.id)->type, CMD_COUNT); /* reading it may be what kills */
+    assert_string_equal(fake_outcome(&killer.id)->reasons[1].code, "killed_its_worker");
     assert_int_equal(fake_outcome(&next.id)->err, ZP_OK);
     assert_int_equal(fake_log_end(FAKE_DEAD_LETTERS, P), 1);
     assert_true(deaths >= 3 + 1 && deaths <= 3 + 2); /* three before it is suspected, two under its name */
