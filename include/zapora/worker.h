@@ -2,7 +2,7 @@
 #ifndef ZAPORA_WORKER_H
 #define ZAPORA_WORKER_H
 
-#include "zapora/base.h"
+#include "zapora/store.h"
 
 /* Filled by config_load from WORKER_SETTINGS. */
 struct worker_settings {
@@ -22,5 +22,26 @@ extern const size_t WORKER_SETTING_COUNT;
 /* Runs until SIGTERM or SIGINT, then finishes the batch in flight and releases its partitions. Returns the exit
  * code. */
 int worker_run(const struct worker_settings *settings);
+
+/* ---- rehearsals: what a command would do if it came next ---------------------------------------------- */
+
+struct worker_rehearsal {
+    enum {
+        REHEARSED_EVENT,     /* something would happen: event; outcome->err says whether it is an answer of no */
+        REHEARSED_REFUSED,   /* it would be refused and nothing else: outcome->reasons */
+        REHEARSED_DUPLICATE, /* it was settled before: outcome is what is stored, nothing would change */
+        REHEARSED_PARKED,    /* it would be parked */
+    } kind;
+    const struct outcome *outcome;
+    const struct event *event;        /* NULL unless REHEARSED_EVENT */
+    const struct order *before;       /* the order as it is now; NULL: none */
+    struct worker_rehearsal_parts *parts; /* what the others point into */
+};
+
+/* Judges a record of the mailbox exactly as a worker would, on the database's present state, and writes nothing. The
+ * record's partition and timestamp must be set. Gives what the store gave, or ZP_NO_MEMORY; finish after ZP_OK. */
+enum zp_err worker_rehearse(struct store *store, const struct record *record,
+                            struct worker_rehearsal *ret_rehearsal) ZP_MUST_CHECK;
+void worker_rehearsal_finish(struct worker_rehearsal *rehearsal);
 
 #endif

@@ -16,6 +16,7 @@ static const struct subcommand {
     const char *help;
 } subcommands[] = {
     /* sorted by name */
+    { "dead-letters", cli_dead_letters, "lists what was parked, redrives it, or notes that it is settled" },
     { "gateway", cli_gateway, "answers the apps: HTTP in, commands to Kafka, answers and streams back" },
     { "help", help, "this page" },
     { "menu", cli_menu, "publishes a restaurant's settings and menu from a file" },
@@ -31,7 +32,7 @@ static void print_subcommands(FILE *out)
 {
     fprintf(out, "usage: zapora SUBCOMMAND [--name value …]\n\n");
     for (size_t i = 0; i < ZP_COUNT(subcommands); i++) {
-        fprintf(out, "  %-8s  %s\n", subcommands[i].name, subcommands[i].help);
+        fprintf(out, "  %-12s  %s\n", subcommands[i].name, subcommands[i].help);
     }
     fprintf(
         out,

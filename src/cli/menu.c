@@ -10,7 +10,6 @@
 
 #define FILE_BYTES_MAX (4 << 20)
 #define ARENA_BYTES_MAX (64 << 20)
-#define PUBLISH_TIMEOUT_MS 10000
 #define POLL_MS 50
 
 struct menu_settings { const char *kafka, *location, *postgres; bool no_wait; int64_t timeout_ms; };
@@ -41,26 +40,11 @@ static void print_faults(const struct reason_list *faults)
 
 /* ---- publishing ------------------------------------------------------------------------------------------ */
 
-static void on_delivery(void *opaque, const struct bus_delivery *delivery)
-{
-    *(enum bus_ack *)opaque = delivery->ack;
-}
-
 static enum zp_err publish(struct bus_producer *producer, const struct command *command, struct arena *arena)
 {
     struct record record;
     enum zp_err err = message_command_write(command, NULL, arena, &record);
-    enum bus_ack ack = BUS_UNKNOWN;
-    bool is_waiting = false;
-    if (err == ZP_OK) {
-        ack = (enum bus_ack)-1;
-        err = bus_produce(producer, TOPIC_COMMANDS, &record, &ack);
-        is_waiting = err == ZP_OK;
-    }
-    while (is_waiting && (int)ack == -1) {
-        bus_producer_poll(producer, 100);
-    }
-    return err != ZP_OK ? err : ack == BUS_ACKED ? ZP_OK : ZP_BUSY;
+    return err != ZP_OK ? err : cli_publish(producer, TOPIC_COMMANDS, &record);
 }
 
 /* ---- waiting for the outcome ---------------------------------------------------------------------------------- */
@@ -133,21 +117,13 @@ static int run_command(const struct menu_settings *settings, struct bus_producer
 static int apply(const struct menu_settings *settings, const struct restaurant *restaurant, struct arena *arena)
 {
     char why[BUS_WHY_SIZE] = "";
-    const struct bus_producer_settings producer_settings = {
-        .brokers = settings->kafka,
-        .client_id = "zapora-menu",
-        .timeout_ms = PUBLISH_TIMEOUT_MS,
-        .queue_bytes_max = 16 << 20,
-        .queue_messages_max = 100,
-        .on_delivery = on_delivery,
-    };
     const struct store_settings store_settings = { .uri = settings->postgres,
                                                    .application = "zapora menu",
                                                    .connect_timeout_ms = 5000 };
     struct bus_producer *producer = NULL;
     struct store *store = NULL;
     int code = 0;
-    if (bus_producer_create(&producer_settings, &producer, why) != ZP_OK) {
+    if (cli_producer_create(settings->kafka, "zapora-menu", &producer, why) != ZP_OK) {
         return cli_fail("kafka: %s", why);
     }
     if (!settings->no_wait && store_create(&store_settings, &store) != ZP_OK) {
