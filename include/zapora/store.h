@@ -77,6 +77,11 @@ enum zp_err store_partition_release(struct store *store, const struct store_part
  * takeovers to 3, so that takeovers count the deaths over this very record. */
 enum zp_err store_partition_try(struct store *store, int32_t partition, const struct zp_id *owner,
                                 int64_t offset) ZP_MUST_CHECK;
+/* An operator accepts the logs as they are: writes fresh, which is a new owner (so that whoever owns the row is fenced
+ * off), next_offset, last_command_id and events_offset, and forgets takeovers and suspects; only if owner and
+ * next_offset are still those of `seen`, else ZP_FENCED. */
+enum zp_err store_partition_accept(struct store *store, const struct store_partition *seen,
+                                   const struct store_partition *fresh) ZP_MUST_CHECK;
 enum zp_err store_partitions_list(struct store *store, struct arena *arena, struct store_partition **ret_rows,
                                   size_t *ret_count) ZP_MUST_CHECK;
 

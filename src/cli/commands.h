@@ -9,6 +9,7 @@ int cli_dead_letters(int argc, char **argv);
 int cli_gateway(int argc, char **argv);
 int cli_menu(int argc, char **argv);
 int cli_migrate(int argc, char **argv);
+int cli_partitions(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_topics(int argc, char **argv);
 int cli_user(int argc, char **argv);
@@ -20,10 +21,13 @@ bool cli_load(const char *usage, const struct setting *rows, size_t count, int a
               char **ret_words, size_t words_max, int *ret_code);
 /* Prints "zapora: " and a sentence to stderr; returns 1. */
 int cli_fail(const char *fmt, ...) ZP_PRINTF(1, 2);
-/* A producer for a person's handful of records, and one record through it: ZP_OK once all in-sync replicas have it; ZP_BUSY:
- * perhaps they have. */
+/* A producer for the records of one subcommand, one at a time. cli_publish: ZP_OK once all in-sync replicas have it;
+ * ZP_BUSY: perhaps they have. The other two do the same for many: queue each, then wait for all. */
 enum zp_err cli_producer_create(const char *kafka, const char *client_id, struct bus_producer **ret_producer,
                                 char why[BUS_WHY_SIZE]) ZP_MUST_CHECK;
+enum zp_err cli_publish_later(struct bus_producer *producer, const char *topic,
+                              const struct record *record) ZP_MUST_CHECK;
+enum zp_err cli_publish_wait(struct bus_producer *producer) ZP_MUST_CHECK;
 enum zp_err cli_publish(struct bus_producer *producer, const char *topic, const struct record *record) ZP_MUST_CHECK;
 /* Reads a whole file of at most max_bytes ("-": standard input), NUL-terminated, owned by the caller. NULL with
  * errno set. */

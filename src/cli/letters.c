@@ -315,7 +315,8 @@ static const char *check(const struct verb *verb, struct call *call)
     if (call->state < 0) {
         return "state may be open, redriven, discarded or all";
     }
-    if (settings->location[0] != '\0' && !id_parse(settings->location, strlen(settings->location), &call->location_id)) {
+    const char *location = settings->location;
+    if (location[0] != '\0' && !id_parse(location, strlen(location), &call->location_id)) {
         return "location is not a UUID";
     }
     if (!parse_time(settings->from, &call->from_us) || !parse_time(settings->to, &call->to_us)) {

@@ -21,6 +21,7 @@ static const struct subcommand {
     { "help", help, "this page" },
     { "menu", cli_menu, "publishes a restaurant's settings and menu from a file" },
     { "migrate", cli_migrate, "brings the database's schema up to date" },
+    { "partitions", cli_partitions, "compares what the database knows of the logs with the logs, and accepts them" },
     { "replay", cli_replay, "prints what a topic holds, one object a line" },
     { "topics", cli_topics, "compares the topics with their files, and applies them" },
     { "user", cli_user, "adds users" },

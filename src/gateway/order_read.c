@@ -25,6 +25,7 @@ struct reading {
 struct row {
     int64_t version;
     struct zp_id owner;
+    bool may_revive;
 };
 
 bool order_may_be_seen(const struct call *call, const struct zp_id *location_id, const struct zp_id *owner)
@@ -61,7 +62,7 @@ static void look_for_outcome(struct errand *errand, struct store *store, struct 
         errand->err = ZP_NOT_FOUND;
     }
     if (errand->err == ZP_OK) {
-        *row = (struct row){ .version = 1, .owner = outcome.user_id };
+        *row = (struct row){ .version = 1, .owner = outcome.user_id, .may_revive = outcome.err == ZP_PARKED };
         put_refused_placement(&outcome, &errand->out);
     }
 }
@@ -77,7 +78,7 @@ static void look_in_table(struct errand *errand, struct store *store)
     errand->found = row;
     errand->err = store_order_get(store, errand->question, &errand->arena, order);
     if (errand->err == ZP_OK) {
-        *row = (struct row){ order->version, order->owner };
+        *row = (struct row){ .version = order->version, .owner = order->owner };
         message_order_json(order, &errand->out);
     } else if (errand->err == ZP_NOT_FOUND) {
         look_for_outcome(errand, store, row);
@@ -103,7 +104,7 @@ static void on_table(struct call *call, struct errand *errand)
     const struct row *row = errand->found;
     if (errand->err == ZP_OK && errand->out.err == ZP_OK) {
         give(reading, &(struct order_found){
-            .err = ZP_OK, .version = row->version, .owner = row->owner,
+            .err = ZP_OK, .version = row->version, .owner = row->owner, .may_revive = row->may_revive,
             .json = errand->out.data, .json_len = errand->out.len,
         });
     } else if (reading->submitted_json != NULL) {

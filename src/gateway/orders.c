@@ -27,14 +27,26 @@ static void read_order(struct call *call);
 
 /* ---- showing ---- */
 
+static void show_body(struct call *call, const char *json, size_t len)
+{
+    buffer_reset(&call->out);
+    buffer_append(&call->out, json, len);
+    call_answer_out(call, 200);
+}
+
 static void show(struct call *call, int64_t version, const char *json, size_t len)
 {
     call_header(call, "cache-control", "private, no-cache");
     if (!call_not_modified(call, arena_printf(&call->arena, "\"%lld\"", (long long)version))) {
-        buffer_reset(&call->out);
-        buffer_append(&call->out, json, len);
-        call_answer_out(call, 200);
+        show_body(call, json, len);
     }
+}
+
+/* A parked order has no entity tag: redriven, it begins at the version that it is shown with now. */
+static void show_parked(struct call *call, const char *json, size_t len)
+{
+    call_header(call, "cache-control", "private, no-cache");
+    show_body(call, json, len);
 }
 
 /* The version that a wait must pass: that of If-None-Match, or the submitted one. */
@@ -142,6 +154,8 @@ static void on_found(struct call *call, const struct order_found *found)
         call_problem(call, ZP_CATCHING_UP, "You have seen a newer version than can be read at the moment; try again.");
     } else if (asking->wait_s > 0 && !asking->over && found->version <= version_to_pass(asking)) {
         listen_for_change(call);
+    } else if (found->may_revive) {
+        show_parked(call, found->json, found->json_len);
     } else {
         show(call, found->version, found->json, found->json_len);
     }

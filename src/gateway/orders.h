@@ -9,6 +9,7 @@ struct order_found {
     enum zp_err err;        /* ZP_OK, ZP_NOT_FOUND: neither has it, ZP_BUSY, ZP_CATCHING_UP */
     int64_t version;        /* 0: submitted, not yet applied */
     struct zp_id owner;
+    bool may_revive;        /* parked: its next version, by a redrive, is not higher than this one */
     const char *json;
     size_t json_len;
 };

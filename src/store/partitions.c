@@ -1,6 +1,7 @@
 /* partitions: owns the fence's rows outside of a batch: taking, releasing, trying, listing.
  *
- * Called by the worker. Invariant: only a take writes an owner; everything else is owner-checked. */
+ * Called by the worker, and by an operator's command line. Invariant: only a take and an operator's word write an
+ * owner; everything but a take is owner-checked. */
 #include "trip.h"
 
 #define HELD_US                                                                                                        \
@@ -125,6 +126,31 @@ enum zp_err store_partition_try(struct store *store, int32_t partition, const st
     }
     trip_add(&trip, STATEMENT_PARTITION_TRY, &params);
     return run_owned(&trip, partition);
+}
+
+enum zp_err store_partition_accept(struct store *store, const struct store_partition *seen,
+                                   const struct store_partition *fresh)
+{
+    trip_scope trip;
+    enum zp_err err = trip_begin(&trip, store);
+    if (err != ZP_OK) {
+        return err;
+    }
+    params_scope params;
+    params_init(&params);
+    params_i32(&params, seen->partition);
+    params_id(&params, &seen->owner);
+    params_i64(&params, seen->next_offset);
+    params_id(&params, &fresh->owner);
+    params_i64(&params, fresh->next_offset);
+    if (id_is_none(&fresh->last_command_id)) {
+        params_null(&params, OID_UUID);
+    } else {
+        params_id(&params, &fresh->last_command_id);
+    }
+    params_i64(&params, fresh->events_offset);
+    trip_add(&trip, STATEMENT_PARTITION_ACCEPT, &params);
+    return run_owned(&trip, seen->partition);
 }
 
 enum zp_err store_partitions_list(struct store *store, struct arena *arena, struct store_partition **ret_rows,

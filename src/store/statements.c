@@ -151,6 +151,12 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
         "WHERE oldest.at < $2 AND oldest.written_at < $2 AND (SELECT first.at FROM commands first "
         "WHERE first.partition = $1 AND first.err <> 'PARKED' ORDER BY first.command_offset LIMIT 1) < $2))" },
 
+    [STATEMENT_PARTITION_ACCEPT] = { "partition_accept",
+        { OID_INT4, OID_UUID, OID_INT8, OID_UUID, OID_INT8, OID_UUID, OID_INT8 },
+        "UPDATE partitions p SET owner = $4, next_offset = $5, last_command_id = $6, events_offset = $7, "
+        "takeovers = 0, trying_offset = NULL "
+        "WHERE p.topic = " TOPIC " AND p.partition = $1 AND p.owner = $2 AND p.next_offset = $3" },
+
     [STATEMENT_PARTITION_RELEASE] = { "partition_release", { OID_INT4, OID_UUID, OID_INT8, OID_INT8 },
         "UPDATE partitions p SET takeovers = 0, trying_offset = NULL, "
         "published_offset = greatest(p.published_offset, $3), events_offset = greatest(p.events_offset, $4) "

@@ -371,6 +371,18 @@ class Stack:
             file.flush()
             subprocess.run([*command, file.name], check=True, timeout=30)
 
+    def record(self, topic, partition, offset):
+        """One message as it is: its value's bytes and its headers, the first of each name."""
+        def ask(form):
+            return subprocess.run(["kcat", "-C", "-q", "-e", "-b", self.env["ZAPORA_KAFKA"], "-t", topic, "-p",
+                                   str(partition), "-o", str(offset), "-c", "1", "-f", form],
+                                  check=True, stdout=subprocess.PIPE, timeout=60).stdout
+        headers = {}
+        for pair in ask("%h").decode("utf-8", "replace").split(","):
+            name, _, text = pair.partition("=")
+            headers.setdefault(name, text)
+        return ask("%s"), headers
+
     def consume(self, topic):
         """Every message of a topic up to its present end: dicts with partition, offset, key, and the value's length."""
         run = subprocess.run(["kcat", "-C", "-e", "-q", "-b", self.env["ZAPORA_KAFKA"], "-t", topic, "-o", "beginning",

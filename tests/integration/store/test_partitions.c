@@ -56,6 +56,42 @@ static void a_take_from_oneself_does_not_count(void **state)
     assert_int_equal(row.takeovers, 2);
 }
 
+/* An operator's word: only while the row is still what the operator saw. */
+static void accepting_the_logs_fences_the_owner_off(void **state)
+{
+    (void)state;
+    NEEDS_WORLD();
+    const struct zp_id first = id_of(1), second = id_of(2), last = id_of(4);
+    struct store_partition row;
+    OK(store_partition_take(world.store, 3, &ID_NONE, &first, &row));
+    OK(store_partition_try(world.store, 3, &first, 5));
+    struct store_partition seen = row, fresh = row;
+    fresh.owner = second;
+    fresh.next_offset = 70;
+    fresh.last_command_id = last;
+    fresh.events_offset = 30;
+    seen.next_offset = 1;
+    assert_int_equal(store_partition_accept(world.store, &seen, &fresh), ZP_FENCED);
+    seen = row;
+    seen.owner = second;
+    assert_int_equal(store_partition_accept(world.store, &seen, &fresh), ZP_FENCED);
+    OK(store_partition_accept(world.store, &row, &fresh));
+    assert_int_equal(store_partition_accept(world.store, &row, &fresh), ZP_FENCED);
+    assert_int_equal(store_partition_try(world.store, 3, &first, 5), ZP_FENCED);
+    OK(store_partition_take(world.store, 3, &ID_NONE, &first, &row));
+    assert_int_equal(row.next_offset, 70);
+    assert_int_equal(row.events_offset, 30);
+    assert_memory_equal(&row.last_command_id, &last, sizeof(last));
+    assert_int_equal(row.takeovers, 1);
+    assert_int_equal(row.trying_offset, -1);
+    fresh = row;
+    fresh.owner = id_of(5);
+    fresh.last_command_id = ID_NONE;
+    OK(store_partition_accept(world.store, &row, &fresh));
+    OK(store_partition_take(world.store, 3, &ID_NONE, &second, &row));
+    assert_true(id_is_none(&row.last_command_id));
+}
+
 static const struct try_row { const char *name; int64_t offset; int32_t takeovers; } try_rows[] = {
     { "a first record starts at three",      5,  3 },
     { "the same one once more",              5,  4 },
@@ -294,6 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         world_test(a_take_makes_the_row_and_counts),
         world_test(a_take_from_oneself_does_not_count),
+        world_test(accepting_the_logs_fences_the_owner_off),
         world_test(deaths_are_counted_over_one_record),
         world_test(who_is_not_the_owner_changes_nothing),
         world_test(partitions_are_listed_in_order),
