@@ -23,6 +23,8 @@ struct store_settings {
     int64_t connect_timeout_ms;
     int64_t statement_timeout_ms; /* 0: none */
     int64_t lock_timeout_ms;      /* 0: none */
+    const char *schema;           /* its tables alone are seen; NULL: those on the role's own search path. The URI's
+                                     own `options` don't count then */
 };
 
 /* Prepares a connection; does not connect yet. ZP_OK, ZP_NO_MEMORY, ZP_INVALID for a bad URI. */
@@ -177,6 +179,9 @@ enum zp_err store_heads(struct store *store, const int32_t *partitions, size_t p
 
 enum zp_err store_order_get(struct store *store, const struct zp_id *id, struct arena *arena,
                             struct order *ret_order) ZP_MUST_CHECK;
+/* The same, with the seq of its location's head (0: no such location), which is not older than the order. */
+enum zp_err store_order_get_with_head(struct store *store, const struct zp_id *id, const struct zp_id *location_id,
+                                      struct arena *arena, struct order *ret_order, int64_t *ret_head) ZP_MUST_CHECK;
 enum zp_err store_outcome_get(struct store *store, const struct zp_id *command_id, struct arena *arena,
                               struct outcome *ret_outcome) ZP_MUST_CHECK;
 
@@ -216,6 +221,58 @@ struct store_refill {
 };
 enum zp_err store_refill_get(struct store *store, const struct zp_id *location_id, int64_t open_max,
                              int64_t event_limit, struct arena *arena, struct store_refill *ret_refill) ZP_MUST_CHECK;
+
+/* ---- audits: the database as it was at one moment, piece by piece ------------------------------------------------ */
+
+/* Opens a snapshot: the audit's reads see the database as it is now, until _end. The server ends one in which nothing
+ * was asked for 10 s; a read after that, or after a lost connection, gives ZP_BUSY: the audit must begin anew. */
+enum zp_err store_audit_begin(struct store *store) ZP_MUST_CHECK;
+void store_audit_end(struct store *store);
+enum zp_err store_audit_partitions(struct store *store, struct arena *arena, struct store_partition **ret_rows,
+                                   size_t *ret_count) ZP_MUST_CHECK;
+/* The partition's locations behind `after` by id, with settings and menu: at most `limit`, for which ret_locations has
+ * room. Allocated each by location_init: the caller finishes and frees them. */
+enum zp_err store_audit_locations(struct store *store, int32_t partition, const struct zp_id *after, int64_t limit,
+                                  struct location **ret_locations, size_t *ret_count) ZP_MUST_CHECK;
+/* A location's orders behind the one read last (NULL: from the first), at most `limit`, in any order but a fixed one.
+ * open: the column, which should be order_is_open of the status. */
+struct audit_order { struct order order; bool open; };
+enum zp_err store_audit_orders(struct store *store, const struct zp_id *location_id, const struct audit_order *after,
+                               int64_t limit, struct arena *arena, struct audit_order **ret_orders,
+                               size_t *ret_count) ZP_MUST_CHECK;
+/* As store_events_after. */
+enum zp_err store_audit_events(struct store *store, const struct zp_id *location_id, int64_t after_seq, int64_t limit,
+                               size_t bytes_max, struct arena *arena, struct batch_event **ret_events,
+                               size_t *ret_count) ZP_MUST_CHECK;
+/* Locations that have orders, events or a menu, but no row of their own; at most 1,000. Needs no snapshot. */
+enum zp_err store_audit_strays(struct store *store, struct arena *arena, struct zp_id **ret_ids,
+                               size_t *ret_count) ZP_MUST_CHECK;
+
+/* ---- shadows: the tables made anew from the log, beside the live ones -------------------------------------------- */
+
+#define STORE_SHADOW_SCHEMA "zapora_rebuild"
+#define STORE_REPLACED_SCHEMA "zapora_replaced"
+#define STORE_SHADOW_TABLES_MAX 8
+
+/* These run on a connection to the live tables, block, and take as long as it takes: for commands only. */
+
+/* Makes the schema STORE_SHADOW_SCHEMA empty; one that is there is dropped. Then: store_migrate on a connection with
+ * that schema, and everything else that fills tables. */
+enum zp_err store_shadow_begin(struct store *store) ZP_MUST_CHECK;
+/* How many rows each table has that the other one lacks or has otherwise, at one moment. */
+struct store_shadow_table {
+    const char *name;
+    int64_t only_live, only_shadow;
+    bool is_kept_short; /* the live one is purged of old rows: only_shadow says nothing */
+};
+enum zp_err store_shadow_compare(struct store *store, struct store_shadow_table ret_tables[STORE_SHADOW_TABLES_MAX],
+                                 size_t *ret_count) ZP_MUST_CHECK;
+/* Puts the shadow's tables in the place of the live ones, which go to STORE_REPLACED_SCHEMA, in one transaction. Every
+ * running worker is fenced by it, for the partitions have other owners then. ZP_CATCHING_UP: the live tables have
+ * outcomes that the shadow lacks; ZP_CONFLICT: STORE_REPLACED_SCHEMA is there already; ZP_BUSY: nothing was done. */
+enum zp_err store_shadow_swap(struct store *store) ZP_MUST_CHECK;
+/* True for a table that a swap moves or knowingly leaves. */
+bool store_shadow_knows(const char *table);
 
 /* ---- accounts --------------------------------------------------------------------------------------------------- */
 

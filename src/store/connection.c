@@ -88,7 +88,9 @@ enum zp_err store_create(const struct store_settings *settings, struct store **r
     store->settings = *settings;
     store->settings.uri = strdup(settings->uri);
     store->settings.application = strdup(settings->application != NULL ? settings->application : "zapora");
-    if (store->settings.uri == NULL || store->settings.application == NULL) {
+    store->settings.schema = settings->schema != NULL ? strdup(settings->schema) : NULL;
+    if (store->settings.uri == NULL || store->settings.application == NULL ||
+        (settings->schema != NULL && store->settings.schema == NULL)) {
         store_destroy(store);
         return ZP_NO_MEMORY;
     }
@@ -104,6 +106,7 @@ void store_destroy(struct store *store)
     store_disconnect(store);
     free((char *)store->settings.uri);
     free((char *)store->settings.application);
+    free((char *)store->settings.schema);
     free(store);
 }
 
@@ -126,16 +129,17 @@ static void ignore_notice(void *arg, const PGresult *result)
 }
 
 /* Blocks, for that is how libpq tries several hosts with a timeout for each: without it, a cluster whose first host is
- * off the net would never be reached. What the URI says wins over ours. */
+ * off the net would never be reached. What the URI says wins over ours, but for the schema. */
 static PGconn *open_connection(const struct store_settings *settings)
 {
-    char seconds[24];
+    char seconds[24], schema[96];
     (void)snprintf(seconds, sizeof(seconds), "%lld", (long long)(settings->connect_timeout_ms + 999) / 1000);
+    (void)snprintf(schema, sizeof(schema), "-c search_path=%s", settings->schema != NULL ? settings->schema : "");
     const char *const keys[] = { "connect_timeout", "tcp_user_timeout", "keepalives", "keepalives_idle",
                                  "keepalives_interval", "keepalives_count", "client_encoding", "application_name",
-                                 "dbname", NULL };
+                                 "dbname", settings->schema != NULL ? "options" : NULL, NULL };
     const char *const values[] = { seconds, TCP_USER_TIMEOUT_MS, "1", "5", "2", "3", "UTF8", settings->application,
-                                   settings->uri, NULL };
+                                   settings->uri, schema, NULL };
     return PQconnectdbParams(keys, values, 1);
 }
 

@@ -3,8 +3,8 @@
  * Called by `zapora migrate`. Invariants: one at a time, under an advisory lock; a migration and the row that says
  * so are one transaction; what was applied once is never changed. Blocks, and takes as long as it takes: no role but
  * the command itself may call it. */
-#include "connection.h"
 #include "migrations.h"
+#include "plain.h"
 #include "trip.h"
 
 #include <stdlib.h>
@@ -12,12 +12,6 @@
 
 #define ADVISORY_LOCK "7089054236541187650" /* any number that is ours alone */
 #define ARENA_BYTES_MAX ((size_t)256 * 1024 * 1024)
-
-#define result_scope __attribute__((cleanup(result_clear))) PGresult
-static void result_clear(PGresult **result)
-{
-    PQclear(*result);
-}
 
 struct migrate {
     struct store *store;
@@ -28,46 +22,9 @@ struct migrate {
     FILE *words;
 };
 
-/* Runs SQL, with text parameters if any; the result is for the caller to clear, on success only. */
-static enum zp_err run(struct store *store, const char *sql, int count, const char *const *params,
-                       PGresult **ret_result)
-{
-    PGresult *result =
-        count == 0 ? PQexec(store->conn, sql) : PQexecParams(store->conn, sql, count, NULL, params, NULL, NULL, 0);
-    ExecStatusType status = PQresultStatus(result);
-    enum zp_err err = ZP_OK;
-    if (result == NULL || PQstatus(store->conn) != CONNECTION_OK) {
-        err = connection_lost(store, "migrating");
-    } else if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY) {
-        err = connection_judge(store, result);
-    }
-    if (err == ZP_OK && ret_result != NULL) {
-        *ret_result = result;
-    } else {
-        PQclear(result);
-    }
-    return err;
-}
-
-/* The session's settings are for orders, not for building indexes: back to the server's own. */
-static enum zp_err prepare_session(struct migrate *m)
-{
-    struct store *store = m->store;
-    store_disconnect(store);
-    enum zp_err err = store_connect(store);
-    if (err != ZP_OK) {
-        return err;
-    }
-    if (PQexitPipelineMode(store->conn) != 1 || PQsetnonblocking(store->conn, 0) != 0) {
-        return connection_lost(store, "leaving pipeline mode");
-    }
-    return run(store, "RESET ALL; SET lock_timeout = '5s'; SET statement_timeout = 0; "
-                      "SET idle_in_transaction_session_timeout = 0; SET client_min_messages = warning", 0, NULL, NULL);
-}
-
 static enum zp_err lock(struct migrate *m)
 {
-    enum zp_err err = run(m->store, "SELECT pg_advisory_lock(" ADVISORY_LOCK ")", 0, NULL, NULL);
+    enum zp_err err = plain_run(m->store, "SELECT pg_advisory_lock(" ADVISORY_LOCK ")", 0, NULL, NULL);
     if (err != ZP_OK && strcmp(m->store->trouble.sqlstate, "55P03") == 0) {
         (void)snprintf(m->store->trouble.why, sizeof(m->store->trouble.why),
                        "another migration is running on this database");
@@ -77,14 +34,15 @@ static enum zp_err lock(struct migrate *m)
 
 static enum zp_err read_history(struct migrate *m, PGresult **ret_history)
 {
-    result_scope *there = NULL;
-    enum zp_err err = run(m->store, "SELECT to_regclass('schema_migrations') IS NOT NULL", 0, NULL, &there);
+    plain_result *there = NULL;
+    enum zp_err err = plain_run(m->store, "SELECT to_regclass('schema_migrations') IS NOT NULL", 0, NULL, &there);
     if (err != ZP_OK) {
         return err;
     }
     bool exists = PQgetvalue(there, 0, 0)[0] == 't';
-    return run(m->store, exists ? "SELECT version, name, encode(sha256, 'hex') FROM schema_migrations ORDER BY version"
-                                : "SELECT 0, '', '' WHERE false", 0, NULL, ret_history);
+    return plain_run(m->store,
+                     exists ? "SELECT version, name, encode(sha256, 'hex') FROM schema_migrations ORDER BY version"
+                            : "SELECT 0, '', '' WHERE false", 0, NULL, ret_history);
 }
 
 /* One row of the history against the file of that number. */
@@ -116,7 +74,7 @@ static enum zp_err check_row(struct migrate *m, const PGresult *history, int row
 
 static enum zp_err check_history(struct migrate *m)
 {
-    result_scope *history = NULL;
+    plain_result *history = NULL;
     enum zp_err err = read_history(m, &history);
     for (int row = 0; err == ZP_OK && row < PQntuples(history); row++) {
         err = check_row(m, history, row);
@@ -129,16 +87,17 @@ static enum zp_err record(struct migrate *m, const struct migration *file)
     char version[24], hex[2 * sizeof(file->sha256) + 1];
     (void)snprintf(version, sizeof(version), "%lld", (long long)file->version);
     const char *const params[] = { version, file->name, crypto_hex(file->sha256, sizeof(file->sha256), hex) };
-    return run(m->store, "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, decode($3, 'hex'))", 3,
-               params, NULL);
+    return plain_run(m->store,
+                     "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, decode($3, 'hex'))", 3,
+                     params, NULL);
 }
 
 static enum zp_err apply(struct migrate *m, const struct migration *file)
 {
     struct store *store = m->store;
-    enum zp_err err = run(store, "BEGIN", 0, NULL, NULL);
+    enum zp_err err = plain_run(store, "BEGIN", 0, NULL, NULL);
     if (err == ZP_OK) {
-        err = run(store, file->sql, 0, NULL, NULL);
+        err = plain_run(store, file->sql, 0, NULL, NULL);
     }
     if (err == ZP_OK && PQtransactionStatus(store->conn) != PQTRANS_INTRANS) {
         return connection_trouble(store, ZP_INVALID, "%s ends its own transaction", file->name);
@@ -146,17 +105,17 @@ static enum zp_err apply(struct migrate *m, const struct migration *file)
     if (err == ZP_OK) {
         err = record(m, file);
     }
-    return err != ZP_OK ? err : run(store, "COMMIT", 0, NULL, NULL);
+    return err != ZP_OK ? err : plain_run(store, "COMMIT", 0, NULL, NULL);
 }
 
 static enum zp_err apply_missing(struct migrate *m)
 {
     enum zp_err err = ZP_OK;
     if (!m->dry) {
-        err = run(m->store,
-                  "CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY, name text NOT NULL, "
-                  "sha256 bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())",
-                  0, NULL, NULL);
+        err = plain_run(m->store,
+                        "CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY, name text NOT NULL, "
+                        "sha256 bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())",
+                        0, NULL, NULL);
     }
     for (size_t i = 0; err == ZP_OK && i < m->files.count; i++) {
         const struct migration *file = &m->files.items[i];
@@ -182,7 +141,7 @@ static enum zp_err migrate(struct migrate *m, const char *dir)
     if (err != ZP_OK) {
         return connection_trouble(m->store, err, "%s", why[0] != '\0' ? why : zp_err_title(err));
     }
-    err = prepare_session(m);
+    err = plain_begin(m->store);
     if (err == ZP_OK) {
         err = lock(m);
     }

@@ -39,6 +39,32 @@ enum zp_err store_order_get(struct store *store, const struct zp_id *id, struct 
     return read_one(store, &trip, arena, ret_order);
 }
 
+enum zp_err store_order_get_with_head(struct store *store, const struct zp_id *id, const struct zp_id *location_id,
+                                      struct arena *arena, struct order *ret_order, int64_t *ret_head)
+{
+    trip_scope trip;
+    enum zp_err err = trip_begin(&trip, store);
+    if (err != ZP_OK) {
+        return err;
+    }
+    params_scope order_params, head_params;
+    params_init(&order_params);
+    params_init(&head_params);
+    params_ids(&order_params, id, 1);
+    params_id(&head_params, location_id);
+    trip_add(&trip, STATEMENT_ORDERS_GET, &order_params);
+    trip_add(&trip, STATEMENT_HEAD_GET, &head_params);
+    struct store_head head = { .seq = 0 };
+    err = read_one(store, &trip, arena, ret_order);
+    if (err == ZP_OK && PQntuples(trip_result(&trip, 1)) > 0) {
+        err = trip_row(store, trip_field(trip_result(&trip, 1), 0, 0), SHAPE_HEAD, arena, &head);
+    }
+    if (err == ZP_OK) {
+        *ret_head = head.seq;
+    }
+    return err;
+}
+
 /* The index that leads to the page: a customer has few orders; a location has many, but few are open. */
 static enum statement_id page_statement(const struct order_query *query)
 {

@@ -46,6 +46,27 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
     [STATEMENT_ACCOUNT_BY_ID] = { "account_by_id", { OID_UUID },
         "SELECT a FROM accounts a WHERE a.user_id = $1" },
 
+    [STATEMENT_AUDIT_LOCATIONS] = { "audit_locations", { OID_INT4, OID_UUID, OID_INT8 },
+        "SELECT l, m FROM locations l LEFT JOIN menus m ON m.location_id = l.location_id "
+        "WHERE l.partition = $1 AND l.location_id > $2 ORDER BY l.location_id LIMIT $3" },
+
+    /* In the order of the index, behind the last one read: $2 whether that one was open. */
+    [STATEMENT_AUDIT_ORDERS] = { "audit_orders", { OID_UUID, OID_INT8, OID_TIMESTAMPTZ, OID_UUID, OID_INT8 },
+        "SELECT o, o.open::integer FROM orders o WHERE o.location_id = $1 "
+        "AND (o.open, o.placed_at, o.order_id) > ($2::integer::boolean, $3, $4) "
+        "ORDER BY o.open, o.placed_at, o.order_id LIMIT $5" },
+
+    /* Locations that have orders, events or a menu, and no row. Hops from one location to the next by the index. */
+    [STATEMENT_AUDIT_STRAYS] = { "audit_strays", { 0 },
+        "WITH RECURSIVE o (id) AS (SELECT (SELECT location_id FROM orders ORDER BY location_id LIMIT 1) UNION ALL "
+        "SELECT (SELECT location_id FROM orders WHERE location_id > o.id ORDER BY location_id LIMIT 1) "
+        "FROM o WHERE o.id IS NOT NULL), "
+        "e (id) AS (SELECT (SELECT location_id FROM order_events ORDER BY location_id LIMIT 1) UNION ALL "
+        "SELECT (SELECT location_id FROM order_events WHERE location_id > e.id ORDER BY location_id LIMIT 1) "
+        "FROM e WHERE e.id IS NOT NULL) "
+        "SELECT id FROM (SELECT id FROM o UNION SELECT id FROM e UNION SELECT location_id FROM menus) found "
+        "WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM locations l WHERE l.location_id = id) LIMIT 1000" },
+
     /* Ends whom the backend $1 waits for, at the far end of the queue: who waits in turn is alive and well. */
     [STATEMENT_BLOCKERS_END] = { "blockers_end", { OID_INT4 },
         "WITH RECURSIVE queue (pid) AS ("

@@ -1,0 +1,217 @@
+/* shadow: owns the second set of tables that a rebuild from the log fills, and the moment in which it takes the place
+ * of the first.
+ *
+ * Called by the rebuild. Invariants: nothing of the live tables is touched but in the swap, which is one transaction;
+ * what is not in the log (accounts, the history of migrations) stays where it is; and a shadow that lacks an outcome
+ * that the live tables have takes nobody's place. */
+#include "plain.h"
+#include "trip.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SHADOW STORE_SHADOW_SCHEMA
+#define REPLACED STORE_REPLACED_SCHEMA
+
+/* What the log makes, in the order in which it can be moved: the word for ALTER, the name, and what of a row is
+ * compared (NULL: not a table). The time of writing is nobody's to compare; JSON and lines compare as text. */
+static const struct part {
+    const char *kind, *name, *columns;
+    bool is_kept_short; /* old rows are purged from the live one */
+} parts[] = {
+    { "TYPE", "order_line", NULL, false },
+    { "TABLE", "partitions", "t.topic, t.partition, t.next_offset, t.last_command_id", false },
+    { "TABLE", "locations",
+      "t.location_id, t.partition, t.seq, t.last_number, t.open_count, t.open_hash, t.hash", false },
+    { "TABLE", "menus", "t.location_id, t.menu_version, t.settings::text, t.menu::text", false },
+    { "TABLE", "orders", "t::text", false },
+    { "TABLE", "order_events",
+      "t.location_id, t.seq, t.command_offset, t.at, t.partition, t.order_id, t.command_id, t.type, t.hash, "
+      "md5(t.value)", false },
+    { "TABLE", "commands",
+      "t.command_id, t.location_id, t.order_id, t.user_id, t.command_offset, t.seq, t.at, t.partition, t.type, t.err, "
+      "t.fingerprint, t.reasons::text", true },
+    { "VIEW", "order_lines", NULL, false },
+};
+
+/* Tables that stay; a test holds these two lists against the schema. */
+static const char *const staying[] = { "accounts", "schema_migrations" };
+
+bool store_shadow_knows(const char *table)
+{
+    for (size_t i = 0; i < ZP_COUNT(parts); i++) {
+        if (strcmp(parts[i].name, table) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < ZP_COUNT(staying); i++) {
+        if (strcmp(staying[i], table) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum zp_err store_shadow_begin(struct store *store)
+{
+    enum zp_err err = plain_begin(store);
+    if (err == ZP_OK) {
+        err = plain_run(store, "BEGIN; DROP SCHEMA IF EXISTS " SHADOW " CASCADE; CREATE SCHEMA " SHADOW "; COMMIT", 0,
+                        NULL, NULL);
+    }
+    store_disconnect(store);
+    return err;
+}
+
+/* ---- comparing ------------------------------------------------------------------------------------------------ */
+
+static enum zp_err count_rows(struct store *store, struct buffer *sql, int64_t *ret_count)
+{
+    plain_result *result = NULL;
+    enum zp_err err = sql->err != ZP_OK ? sql->err : plain_run(store, sql->data, 0, NULL, &result);
+    if (err == ZP_OK) {
+        *ret_count = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+    }
+    return err;
+}
+
+static enum zp_err count_only_in(struct store *store, const struct part *part, const char *in, const char *not_in,
+                                 int64_t *ret_count)
+{
+    struct buffer sql;
+    buffer_init(&sql, 8192);
+    buffer_printf(&sql, "SELECT count(*) FROM (SELECT %s FROM %s.%s t EXCEPT SELECT %s FROM %s.%s t) rest",
+                  part->columns, in, part->name, part->columns, not_in, part->name);
+    enum zp_err err = count_rows(store, &sql, ret_count);
+    buffer_finish(&sql);
+    return err;
+}
+
+static enum zp_err read_live_schema(struct store *store, char ret_schema[64])
+{
+    plain_result *result = NULL;
+    enum zp_err err = plain_run(store, "SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n "
+                                       "ON n.oid = c.relnamespace WHERE c.oid = to_regclass('partitions')", 0, NULL,
+                                &result);
+    if (err == ZP_OK && (PQntuples(result) != 1 || PQgetlength(result, 0, 0) >= 64)) {
+        err = connection_trouble(store, ZP_CONFLICT, "the database has no tables of ours: run zapora migrate");
+    }
+    if (err == ZP_OK) {
+        (void)snprintf(ret_schema, 64, "%s", PQgetvalue(result, 0, 0));
+    }
+    return err;
+}
+
+enum zp_err store_shadow_compare(struct store *store, struct store_shadow_table ret_tables[STORE_SHADOW_TABLES_MAX],
+                                 size_t *ret_count)
+{
+    char live[64];
+    size_t count = 0;
+    enum zp_err err = plain_begin(store);
+    if (err == ZP_OK) {
+        err = read_live_schema(store, live);
+    }
+    if (err == ZP_OK) {
+        err = plain_run(store, "ANALYZE", 0, NULL, NULL);
+    }
+    if (err == ZP_OK) {
+        err = plain_run(store, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0, NULL, NULL);
+    }
+    for (size_t i = 0; err == ZP_OK && i < ZP_COUNT(parts); i++) {
+        const struct part *part = &parts[i];
+        if (part->columns == NULL) {
+            continue;
+        }
+        struct store_shadow_table *table = &ret_tables[count++];
+        *table = (struct store_shadow_table){ .name = part->name, .is_kept_short = part->is_kept_short };
+        err = count_only_in(store, part, live, SHADOW, &table->only_live);
+        if (err == ZP_OK) {
+            err = count_only_in(store, part, SHADOW, live, &table->only_shadow);
+        }
+    }
+    store_disconnect(store);
+    if (err == ZP_OK) {
+        *ret_count = count;
+    }
+    return err;
+}
+
+/* ---- swapping ------------------------------------------------------------------------------------------------- */
+
+/* Under the lock no worker can commit, so what is missing now is missing. */
+static enum zp_err check_covered(struct store *store, const char *live)
+{
+    struct buffer sql;
+    int64_t behind = 0;
+    buffer_init(&sql, 4096);
+    buffer_printf(&sql, "SELECT count(*) FROM %s.partitions l WHERE EXISTS (SELECT FROM %s.commands c "
+                        "WHERE c.partition = l.partition AND c.command_offset >= coalesce((SELECT s.next_offset FROM "
+                        SHADOW ".partitions s WHERE s.topic = l.topic AND s.partition = l.partition), 0))", live, live);
+    enum zp_err err = count_rows(store, &sql, &behind);
+    buffer_finish(&sql);
+    if (err == ZP_OK && behind > 0) {
+        err = connection_trouble(store, ZP_CATCHING_UP,
+                                 "%lld partitions have outcomes that the log does not have, or not yet",
+                                 (long long)behind);
+    }
+    return err;
+}
+
+static void put_move(struct buffer *sql, const struct part *part, const char *from, const char *to)
+{
+    buffer_printf(sql, "ALTER %s %s.%s SET SCHEMA %s; ", part->kind, from, part->name, to);
+}
+
+static enum zp_err move_all(struct store *store, const char *live)
+{
+    struct buffer sql;
+    buffer_init(&sql, 8192);
+    buffer_puts(&sql, "CREATE SCHEMA " REPLACED "; ");
+    for (size_t i = 0; i < ZP_COUNT(parts); i++) {
+        put_move(&sql, &parts[i], live, REPLACED);
+    }
+    for (size_t i = 0; i < ZP_COUNT(parts); i++) {
+        put_move(&sql, &parts[i], SHADOW, live);
+    }
+    buffer_puts(&sql, "DROP SCHEMA " SHADOW " CASCADE");
+    enum zp_err err = sql.err != ZP_OK ? sql.err : plain_run(store, sql.data, 0, NULL, NULL);
+    buffer_finish(&sql);
+    return err;
+}
+
+static enum zp_err swap(struct store *store)
+{
+    char live[64];
+    enum zp_err err = read_live_schema(store, live);
+    struct buffer sql;
+    buffer_init(&sql, 512);
+    buffer_printf(&sql, "BEGIN; SET LOCAL lock_timeout = '1s'; LOCK TABLE %s.partitions IN ACCESS EXCLUSIVE MODE",
+                  live);
+    if (err == ZP_OK) {
+        err = plain_run(store, sql.data, 0, NULL, NULL);
+    }
+    buffer_finish(&sql);
+    if (err == ZP_OK) {
+        err = check_covered(store, live);
+    }
+    if (err == ZP_OK) {
+        err = move_all(store, live);
+    }
+    return err == ZP_OK ? plain_run(store, "COMMIT", 0, NULL, NULL) : err;
+}
+
+enum zp_err store_shadow_swap(struct store *store)
+{
+    plain_result *there = NULL;
+    enum zp_err err = plain_begin(store);
+    if (err == ZP_OK) {
+        err = plain_run(store, "SELECT to_regnamespace('" REPLACED "') IS NOT NULL", 0, NULL, &there);
+    }
+    if (err == ZP_OK && PQgetvalue(there, 0, 0)[0] == 't') {
+        err = connection_trouble(store, ZP_CONFLICT, "the schema " REPLACED " of an earlier swap is still there: "
+                                                     "DROP SCHEMA " REPLACED " CASCADE when it is needed no more");
+    }
+    err = err == ZP_OK ? swap(store) : err;
+    store_disconnect(store); /* which rolls back what was not committed */
+    return err;
+}
