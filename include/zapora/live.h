@@ -118,6 +118,7 @@ struct live_refill {
     const struct live_note *events; size_t event_count;
     const struct live_ticket *tickets; size_t ticket_count;
     const struct order *orders; size_t order_count; /* those of tickets[0 … order_count - 1] */
+    bool is_thorough; /* also forgets the snapshots of closed orders, as far as the stream names them */
 };
 enum zp_err live_push_refill(struct live_push *push, const struct live_refill *refill, bool seen_known,
                              const struct live_head *seen, bool *ret_replaced) ZP_MUST_CHECK;
@@ -125,6 +126,30 @@ enum zp_err live_push_refill(struct live_push *push, const struct live_refill *r
 /* tick:<partition>: commands below `next` are applied, the mailbox ended at `end` when it was asked at `asked_at`. */
 struct live_tick { int32_t partition; int64_t next, end, asked_at; };
 enum zp_err live_push_ticks(struct live_push *push, const struct live_tick *ticks, size_t count) ZP_MUST_CHECK;
+
+/* An order's snapshot as it is kept. */
+struct live_snapshot {
+    int64_t version;           /* 0: submitted, not yet applied */
+    struct zp_id owner;
+    int64_t offset;            /* of the placement, while submitted; -1 else */
+    const char *json; size_t json_len;
+    struct live_tick tick;     /* the partition's, read at the same time; asked_at 0: none */
+};
+
+/* What is kept of a location, for an audit: head, open tickets by number, and the newest events, of one moment. What
+ * can't be read is counted. Memory is the arena's. ZP_OK, ZP_BUSY, ZP_NO_MEMORY. */
+struct live_audit {
+    bool head_known;
+    struct live_head head;
+    struct live_ticket *tickets; size_t ticket_count;
+    struct live_note *notes; size_t note_count; /* by seq */
+    size_t unreadable;
+};
+enum zp_err live_audit_get(struct live_push *push, const struct zp_id *location_id, struct arena *arena,
+                           struct live_audit *ret_audit) ZP_MUST_CHECK;
+/* The snapshots of these orders; version -1: there is none, -2: it can't be read. */
+enum zp_err live_audit_snapshots(struct live_push *push, const struct zp_id *location_id, const struct zp_id *orders,
+                                 size_t count, struct arena *arena, struct live_snapshot *ret_snapshots) ZP_MUST_CHECK;
 
 /* ---- gateway's side: the hub
  * -------------------------------------------------------------------------------------- */
@@ -166,13 +191,6 @@ const char *live_hub_trouble(const struct live_hub *hub);
 /* -- one-shot reads and writes: the callback is called exactly once, never from inside the call itself; replies are
  * borrowed until it returns. err: ZP_OK, ZP_NOT_FOUND, ZP_BUSY; the pointers are NULL unless ZP_OK, or as said. -- */
 
-struct live_snapshot {
-    int64_t version;           /* 0: submitted, not yet applied */
-    struct zp_id owner;
-    int64_t offset;            /* of the placement, while submitted; -1 else */
-    const char *json; size_t json_len;
-    struct live_tick tick;     /* the partition's, read at the same time; asked_at 0: none */
-};
 /* With ZP_NOT_FOUND a snapshot without json: its tick counts. */
 typedef void live_snapshot_cb(void *arg, enum zp_err err, const struct live_snapshot *snapshot);
 void live_hub_order_get(struct live_hub *hub, const struct zp_id *location_id, int32_t partition,

@@ -248,7 +248,7 @@ enum zp_err live_push_refill(struct live_push *push, const struct live_refill *r
     bool replaced = false;
     enum zp_err err = is_sound(refill) ? live_push_ready(push) : ZP_INTERNAL;
     if (err == ZP_OK) {
-        err = live_refill_look(push, &look, other);
+        err = live_refill_look(push, &look, other || refill->is_thorough);
     }
     bool as_seen = look.head_known == seen_known && (before == NULL || live_head_same(&look.head, before));
     if (err == ZP_OK && as_seen) {

@@ -1,8 +1,8 @@
 /* scripts: the Lua that Redis runs for us.
  *
- * Called by push, refill and board. Invariants: a script touches only the keys it is given, and these share one hash
- * tag, so that all of them run on a cluster; and the head is written last: a script that fails halfway, on a key of
- * the wrong type, leaves a head that vouches for too little, and the next push finds out. Strings are passed on as
+ * Called by push, refill, board and audit. Invariants: a script touches only the keys it is given, and these share one
+ * hash tag, so that all of them run on a cluster; and the head is written last: a script that fails halfway, on a key
+ * of the wrong type, leaves a head that vouches for too little, and the next push finds out. Strings are passed on as
  * they came wherever possible: Lua hashes every byte of every string that it makes. */
 #include "scripts.h"
 
@@ -111,3 +111,9 @@ const char LIVE_SCRIPT_BOARD[] =
     "end\n"
     "if #ids == 0 then return {head, ids, {}} end\n"
     "return {head, ids, redis.call('MGET', unpack(KEYS, 3))}\n";
+
+/* Reads all that is kept of a location but its snapshots, of one moment.
+ * KEYS  1 head, 2 stream, 3 open tickets.  ARGV  1 most events, newest first. */
+const char LIVE_SCRIPT_AUDIT[] =
+    "return {redis.call('GET', KEYS[1]) or '', redis.call('ZRANGE', KEYS[3], 0, -1, 'WITHSCORES'),\n"
+    "  redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', ARGV[1])}\n";
