@@ -1,8 +1,10 @@
 /* order_read: an order's newest state: Redis' snapshot, else PostgreSQL's row, else the outcome of a placement that
  * left no row.
  *
- * Called by orders.c, wait.c and order_stream.c. Invariant: a submitted snapshot is believed only until the
- * partition's owner says that it has applied the placement: then the push was lost, and PostgreSQL knows. */
+ * Called by orders.c, wait.c and order_stream.c. Invariants: a submitted snapshot is believed only until the
+ * partition's owner says that it has applied the placement: then the push was lost, and PostgreSQL knows; and a row is
+ * shown only when PostgreSQL is not behind the head that Redis knew before: a database that was put back may have the
+ * order as it once was. */
 #include "orders.h"
 
 #include "errand.h"
@@ -14,6 +16,7 @@ struct reading {
     struct zp_id location_id, order_id;
     int32_t partition;
     int64_t version_min;
+    int64_t known_head;  /* Redis' seq before PostgreSQL was asked; 0: it knew none */
     order_read_cb *cb;
     /* The submitted snapshot, in case PostgreSQL is away. */
     char *submitted_json;
@@ -21,9 +24,10 @@ struct reading {
     struct zp_id submitted_owner;
 };
 
-/* What a helper thread found. */
+/* What a helper thread is asked, and what it found. */
+struct question { struct zp_id order_id, location_id; };
 struct row {
-    int64_t version;
+    int64_t version, head; /* head: of its location; INT64_MAX: an outcome never changes */
     struct zp_id owner;
     bool may_revive;
 };
@@ -57,18 +61,21 @@ static bool is_refused_placement(const struct outcome *outcome)
 static void look_for_outcome(struct errand *errand, struct store *store, struct row *row)
 {
     struct outcome outcome;
-    errand->err = store_outcome_get(store, errand->question, &errand->arena, &outcome);
+    const struct question *question = errand->question;
+    errand->err = store_outcome_get(store, &question->order_id, &errand->arena, &outcome);
     if (errand->err == ZP_OK && !is_refused_placement(&outcome)) {
         errand->err = ZP_NOT_FOUND;
     }
     if (errand->err == ZP_OK) {
-        *row = (struct row){ .version = 1, .owner = outcome.user_id, .may_revive = outcome.err == ZP_PARKED };
+        *row = (struct row){ .version = 1, .head = INT64_MAX, .owner = outcome.user_id,
+                             .may_revive = outcome.err == ZP_PARKED };
         put_refused_placement(&outcome, &errand->out);
     }
 }
 
 static void look_in_table(struct errand *errand, struct store *store)
 {
+    const struct question *question = errand->question;
     struct row *row = arena_alloc(&errand->arena, sizeof(*row));
     struct order *order = arena_alloc(&errand->arena, sizeof(*order));
     if (row == NULL || order == NULL) {
@@ -76,9 +83,11 @@ static void look_in_table(struct errand *errand, struct store *store)
         return;
     }
     errand->found = row;
-    errand->err = store_order_get(store, errand->question, &errand->arena, order);
+    int64_t head = 0;
+    errand->err = store_order_get_with_head(store, &question->order_id, &question->location_id, &errand->arena, order,
+                                            &head);
     if (errand->err == ZP_OK) {
-        *row = (struct row){ .version = order->version, .owner = order->owner };
+        *row = (struct row){ .version = order->version, .head = head, .owner = order->owner };
         message_order_json(order, &errand->out);
     } else if (errand->err == ZP_NOT_FOUND) {
         look_for_outcome(errand, store, row);
@@ -102,7 +111,9 @@ static void on_table(struct call *call, struct errand *errand)
 {
     struct reading *reading = call->reading;
     const struct row *row = errand->found;
-    if (errand->err == ZP_OK && errand->out.err == ZP_OK) {
+    if (errand->err == ZP_OK && row->head < reading->known_head) {
+        give(reading, &(struct order_found){ .err = ZP_CATCHING_UP });
+    } else if (errand->err == ZP_OK && errand->out.err == ZP_OK) {
         give(reading, &(struct order_found){
             .err = ZP_OK, .version = row->version, .owner = row->owner, .may_revive = row->may_revive,
             .json = errand->out.data, .json_len = errand->out.len,
@@ -114,9 +125,24 @@ static void on_table(struct call *call, struct errand *errand)
     }
 }
 
+static void on_head(void *arg, enum zp_err err, const struct live_head *head, const struct live_tick *tick)
+{
+    struct reading *reading = arg;
+    struct call *call = reading->call;
+    (void)tick;
+    if (call_open(call)) {
+        const struct question question = { reading->order_id, reading->location_id };
+        reading->known_head = err == ZP_OK ? head->seq : 0;
+        (void)errand_start(call, JOB_READ, &question, sizeof(question), look_in_table, on_table);
+    }
+    call_release(call);
+}
+
+/* Redis first, then PostgreSQL: what was pushed before was committed before. */
 static void ask_table(struct reading *reading)
 {
-    (void)errand_start(reading->call, JOB_READ, &reading->order_id, sizeof(reading->order_id), look_in_table, on_table);
+    call_hold(reading->call);
+    live_hub_head_get(reading->call->loop->hub, &reading->location_id, reading->partition, on_head, reading);
 }
 
 /* Redis may lack a push: it was full, or away. */
