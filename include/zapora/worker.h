@@ -44,4 +44,33 @@ enum zp_err worker_rehearse(struct store *store, const struct record *record,
                             struct worker_rehearsal *ret_rehearsal) ZP_MUST_CHECK;
 void worker_rehearsal_finish(struct worker_rehearsal *rehearsal);
 
+/* ---- making anew, for the command line ------------------------------------------------------------------------ */
+
+#define WORKER_WHY_SIZE 600
+
+struct worker_rebuild {
+    const char *kafka, *postgres, *redis;
+    const char *migrations_dir;    /* of the database: where the shadow's tables come from */
+    bool swaps;                    /* the database: puts the shadow in the live tables' place */
+    struct zp_id location_id;      /* of the cache: ID_NONE: all */
+    void (*on_progress)(void *arg, int64_t done, int64_t total); /* may be NULL */
+    void *arg;
+};
+
+/* Makes what Redis keeps of each location equal to the database, by the same refill as a worker's; workers may run
+ * meanwhile. ZP_OK; else a sentence in why: ZP_NOT_FOUND: no such location, ZP_BUSY, ZP_INVALID, ZP_NO_MEMORY. */
+enum zp_err worker_rebuild_cache(const struct worker_rebuild *wanted, char why[WORKER_WHY_SIZE]) ZP_MUST_CHECK;
+
+struct worker_rebuilt {
+    int64_t records;
+    struct store_shadow_table tables[STORE_SHADOW_TABLES_MAX];
+    size_t table_count;
+};
+/* Makes the database's tables anew from the log, in a schema of their own, and compares them with the live ones; with
+ * `swaps`, puts them in their place, which fences every running worker. ZP_OK; else a sentence in why, and the live
+ * tables are as they were: ZP_CONFLICT: the log does not follow from itself, or a swapped-out schema is in the way,
+ * ZP_CATCHING_UP: workers are committing what the log does not have yet, ZP_BUSY, ZP_NO_MEMORY. */
+enum zp_err worker_rebuild_database(const struct worker_rebuild *wanted, struct worker_rebuilt *ret_rebuilt,
+                                    char why[WORKER_WHY_SIZE]) ZP_MUST_CHECK;
+
 #endif

@@ -12,10 +12,12 @@
 #define REFILL_BYTES_MAX (64u << 20)
 #define REFILL_ORDERS_MAX 5000 /* whole; of the others only the tickets */
 #define REFILL_RETRY_US 250000
+#define PATROL_US 250000 /* one owned partition after the other: all of them within 16 s */
 
 void refiller_init(struct refiller *refiller, struct live_push *push, struct store *store, struct marks *marks)
 {
-    *refiller = (struct refiller){ .push = push, .store = store, .marks = marks };
+    *refiller = (struct refiller){ .push = push, .store = store, .marks = marks,
+                                   .patrol_at_us = clock_mono_us() + PATROL_US };
     arena_init(&refiller->arena, REFILL_BYTES_MAX);
     arena_init(&refiller->held_arena, REFILL_BYTES_MAX);
     buffer_init(&refiller->scratch, TURN_JSON_BYTES_MAX);
@@ -172,7 +174,7 @@ static enum zp_err take_snapshot(struct refiller *refiller, const struct refill_
         return err == ZP_NOT_FOUND ? ZP_OK : err;
     }
     const struct store_head *head = &found.board.head;
-    if (snapshot.seen_known && heads_equal(head, &snapshot.seen)) {
+    if (snapshot.seen_known && heads_equal(head, &snapshot.seen) && !refiller->is_thorough) {
         return ZP_OK;
     }
     err = notes_from_journal(refiller, &found, &notes);
@@ -192,6 +194,7 @@ static enum zp_err take_snapshot(struct refiller *refiller, const struct refill_
         .events = notes, .event_count = found.event_count,
         .tickets = tickets, .ticket_count = found.ticket_count,
         .orders = found.board.orders, .order_count = found.board.order_count,
+        .is_thorough = refiller->is_thorough,
     };
     memcpy(snapshot.refill.head.hash, head->hash, HASH_SIZE);
     *ret_snapshot = snapshot;
@@ -318,6 +321,23 @@ static void heed_connection(struct refiller *refiller)
     }
 }
 
+/* Redis may lose something without the connection telling: a FLUSHALL, a key that somebody deleted. A busy location's
+ * next push finds out by itself; the others are looked at in turn. */
+static void patrol(struct refiller *refiller, int64_t now)
+{
+    if (now < refiller->patrol_at_us) {
+        return;
+    }
+    refiller->patrol_at_us = now + PATROL_US;
+    for (int32_t i = 0; i < BUS_PARTITIONS; i++) {
+        refiller->patrolled = (refiller->patrolled + 1) % BUS_PARTITIONS;
+        if (refiller->marks[refiller->patrolled].owned) {
+            refiller->compare_wanted[refiller->patrolled] = true;
+            return;
+        }
+    }
+}
+
 void refiller_step(struct refiller *refiller)
 {
     int64_t now = clock_mono_us();
@@ -325,6 +345,7 @@ void refiller_step(struct refiller *refiller)
         return;
     }
     heed_connection(refiller);
+    patrol(refiller, now);
     if (refiller->holds && !refiller->marks[refiller->held.wish.partition].owned) {
         let_go(refiller);
     }

@@ -30,6 +30,9 @@ struct refiller {
     int64_t connections_seen; /* of the push connection: a new one means that all heads are doubtful */
     size_t failures;          /* in a row */
     int64_t retry_at_us;      /* when everything failed */
+    int64_t patrol_at_us;     /* when the next partition is compared without being asked */
+    int32_t patrolled;        /* the one that was last */
+    bool is_thorough;         /* also replaces what has the right head: somebody says that the rest may be wrong */
     struct arena arena;
     struct buffer scratch;
     bool holds;               /* `held` waits for the log to have its newest event */
