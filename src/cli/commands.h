@@ -10,9 +10,11 @@ int cli_gateway(int argc, char **argv);
 int cli_menu(int argc, char **argv);
 int cli_migrate(int argc, char **argv);
 int cli_partitions(int argc, char **argv);
+int cli_rebuild(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_topics(int argc, char **argv);
 int cli_user(int argc, char **argv);
+int cli_verify(int argc, char **argv);
 int cli_worker(int argc, char **argv);
 
 /* config_load with what every subcommand does after it: *ret_code is the exit code when the caller has to stop.

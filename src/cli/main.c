@@ -22,9 +22,11 @@ static const struct subcommand {
     { "menu", cli_menu, "publishes a restaurant's settings and menu from a file" },
     { "migrate", cli_migrate, "brings the database's schema up to date" },
     { "partitions", cli_partitions, "compares what the database knows of the logs with the logs, and accepts them" },
+    { "rebuild", cli_rebuild, "makes Redis anew from the database, or the database from the log" },
     { "replay", cli_replay, "prints what a topic holds, one object a line" },
     { "topics", cli_topics, "compares the topics with their files, and applies them" },
     { "user", cli_user, "adds users" },
+    { "verify", cli_verify, "folds the log and compares it with the database, and the database with Redis" },
     { "version", version, "the program's version" },
     { "worker", cli_worker, "applies commands: Kafka to PostgreSQL, then to the log and to Redis" },
 };

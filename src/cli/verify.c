@@ -1,0 +1,459 @@
+/* zapora verify: can the log be believed, and do the database and Redis show what it says? Folds the events topic with
+ * the same `evolve` as the worker and compares. Works while the system runs.
+ * Invariants: a group of partitions is folded while the next one is read from the database, and no more than these two
+ * are in memory; the log is read to the end that was found after the database's snapshot. */
+#include "commands.h"
+#include "progress.h"
+#include "verify.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GROUP 8 /* partitions: each group has a reader of its own, whose start and end cost some 100 ms */
+#define GROUPS_MAX BUS_PARTITIONS
+#define BROKER_TIMEOUT_MS 10000
+#define QUIET_US 30000000     /* the brokers say nothing for so long: give up */
+#define PUBLISH_TRIES 25      /* for what is committed and not published yet */
+#define PUBLISH_WAIT_MS 200
+#define CACHE_ARENA_BYTES ((size_t)512 << 20)
+#define REDIS_TIMEOUT_MS 5000
+#define DATABASE_TIMEOUT_MS 60000
+
+struct verify_settings {
+    int64_t differences_max;
+    bool json;
+    const char *kafka, *location;
+    bool no_cache;
+    int64_t partition;
+    const char *postgres, *redis;
+};
+
+#define ROW(field) .name = #field, .offset = offsetof(struct verify_settings, field)
+
+static const struct setting rows[] = {
+    /* sorted by name */
+    { ROW(differences_max), .kind = SETTING_INT, .fallback = "1000", .min = 1, .max = INT64_MAX,
+      .help = "How many differences are printed; the rest is counted." },
+    { ROW(json), .kind = SETTING_BOOL, .fallback = "false", .help = "One JSON object a difference." },
+    { ROW(kafka), .kind = SETTING_STR, .fallback = "127.0.0.1:9092", .min = 1, .max = 2000,
+      .help = "Kafka brokers, host:port[,host:port…]." },
+    { ROW(location), .kind = SETTING_STR, .fallback = "", .min = 0, .max = 36,
+      .help = "One location's UUID; without it, all." },
+    { ROW(no_cache), .kind = SETTING_BOOL, .fallback = "false", .help = "Leave Redis out." },
+    { ROW(partition), .kind = SETTING_INT, .fallback = "-1", .min = -1, .max = BUS_PARTITIONS - 1,
+      .help = "One partition; -1: all." },
+    { ROW(postgres), .kind = SETTING_STR, .min = 1, .max = 2000, .help = "PostgreSQL, as a postgresql:// URI." },
+    { ROW(redis), .kind = SETTING_STR, .fallback = "redis://127.0.0.1:6379/0", .min = 1, .max = 2000,
+      .help = "Redis, as redis://[[user]:password@]host:port/db." },
+};
+
+/* One group on its way: read from the database by a thread, then folded by the main one. */
+struct group {
+    struct audit audit;
+    struct store *store;  /* owned */
+    int32_t partitions[GROUP];
+    size_t count;
+    const struct zp_id *strays;
+    size_t stray_count;
+    enum zp_err err;      /* of the reading */
+    pthread_t thread;
+    bool is_running;
+};
+
+struct verify {
+    const struct verify_settings *settings;
+    struct zp_id only;
+    struct differences differences;
+    struct progress progress;
+    struct group groups[2];
+    struct store *store;  /* for details; owned */
+    struct arena arena;   /* of the whole run */
+    struct zp_id *strays;
+    size_t stray_count;
+    struct audit total;   /* counts only */
+    int64_t locations;
+};
+
+static struct store *open_store(const char *uri, const char *application)
+{
+    const struct store_settings settings = { .uri = uri, .application = application, .connect_timeout_ms = 5000,
+                                             .statement_timeout_ms = DATABASE_TIMEOUT_MS };
+    struct store *store = NULL;
+    return store_create(&settings, &store) == ZP_OK ? store : NULL;
+}
+
+/* ---- the database, in a thread -------------------------------------------------------------------------------- */
+
+static void *read_group(void *arg)
+{
+    struct group *group = arg;
+    group->err = audit_read_database(&group->audit, group->store, group->partitions, group->count, group->strays,
+                                     group->stray_count);
+    return NULL;
+}
+
+static int start_group(struct verify *verify, struct group *group, const int32_t *partitions, size_t count)
+{
+    audit_reset(&group->audit);
+    memcpy(group->partitions, partitions, count * sizeof *partitions);
+    group->count = count;
+    group->strays = verify->strays;
+    group->stray_count = verify->stray_count;
+    group->is_running = pthread_create(&group->thread, NULL, read_group, group) == 0;
+    return group->is_running ? 0 : cli_fail("verify: no thread could be made");
+}
+
+static int join_group(struct group *group)
+{
+    if (group->is_running) {
+        pthread_join(group->thread, NULL);
+        group->is_running = false;
+    }
+    return group->err == ZP_OK ? 0
+        : cli_fail("verify: the database cannot be read: %s", group->err == ZP_NO_MEMORY
+                                                                  ? "not enough memory"
+                                                                  : store_trouble(group->store)->why);
+}
+
+/* ---- the log -------------------------------------------------------------------------------------------------- */
+
+static int fold_ranges(struct verify *verify, struct audit *audit, const struct bus_range *ranges, size_t count)
+{
+    char why[BUS_WHY_SIZE] = "";
+    struct bus_reader *reader = NULL;
+    if (bus_reader_create(verify->settings->kafka, TOPIC_EVENTS, ranges, count, &reader, why) != ZP_OK) {
+        return cli_fail("verify: %s cannot be read: %s", TOPIC_EVENTS, why);
+    }
+    int64_t heard_us = clock_mono_us();
+    bool done = false;
+    int code = 0;
+    while (!done && code == 0) {
+        struct record *record = NULL;
+        enum zp_err err = bus_reader_next(reader, 500, &record, &done);
+        if (err != ZP_OK || (record == NULL && !done && clock_mono_us() - heard_us > QUIET_US)) {
+            const char *trouble = bus_reader_trouble(reader);
+            code = cli_fail("verify: the brokers stopped answering: %s", trouble == NULL ? "silence" : trouble);
+        }
+        if (record == NULL || code != 0) {
+            heard_us = record == NULL ? heard_us : clock_mono_us();
+            bus_record_release(record);
+            continue;
+        }
+        heard_us = verify->progress.done % 1024 == 0 ? clock_mono_us() : heard_us;
+        if (audit_fold(audit, record) != ZP_OK) {
+            code = cli_fail("verify: not enough memory for partition %d", (int)record->partition);
+        }
+        progress_add(&verify->progress, 1);
+        bus_record_release(record);
+    }
+    bus_reader_destroy(reader);
+    return code;
+}
+
+static enum zp_err find_ranges(struct verify *verify, const int32_t *partitions, size_t count,
+                               struct bus_range *ret_ranges, char why[BUS_WHY_SIZE])
+{
+    int64_t first[BUS_PARTITIONS], end[BUS_PARTITIONS];
+    enum zp_err err = bus_offsets(verify->settings->kafka, TOPIC_EVENTS, partitions, count, BROKER_TIMEOUT_MS, first,
+                                  end, why);
+    for (size_t i = 0; err == ZP_OK && i < count; i++) {
+        ret_ranges[i] = (struct bus_range){ partitions[i], first[i], end[i] };
+    }
+    return err;
+}
+
+/* A log that was cut off at its start cannot be folded: everything in it would look like a gap. */
+static void check_start(struct verify *verify, const struct bus_range *range)
+{
+    if (range->from > 0) {
+        difference_tell_int(&verify->differences,
+                            &(struct difference){ .partition = range->partition, .left = "expected", .right = "log" },
+                            "first offset of " TOPIC_EVENTS, 0, range->from);
+    }
+}
+
+/* A worker publishes what it has committed within milliseconds: reads on for what the log still lacks. */
+static int fold_late(struct verify *verify, struct group *group, struct bus_range *ranges)
+{
+    for (int i = 0; i < PUBLISH_TRIES; i++) {
+        bool waits = false;
+        for (size_t p = 0; p < group->count; p++) {
+            waits = waits || audit_is_unpublished(&group->audit, group->partitions[p]);
+        }
+        if (!waits) {
+            return 0;
+        }
+        poll(NULL, 0, i == 0 ? 0 : PUBLISH_WAIT_MS);
+        struct bus_range now[GROUP];
+        char why[BUS_WHY_SIZE] = "";
+        if (find_ranges(verify, group->partitions, group->count, now, why) != ZP_OK) {
+            return cli_fail("verify: %s cannot be read: %s", TOPIC_EVENTS, why);
+        }
+        bool is_longer = false;
+        for (size_t p = 0; p < group->count; p++) {
+            now[p].from = ranges[p].to;
+            ranges[p].to = now[p].to;
+            is_longer = is_longer || now[p].from < now[p].to;
+        }
+        int code = is_longer ? fold_ranges(verify, &group->audit, now, group->count) : 0;
+        if (code != 0) {
+            return code;
+        }
+    }
+    return 0;
+}
+
+static void add_counts(struct verify *verify, const struct audit *audit)
+{
+    struct audit *total = &verify->total;
+    verify->locations += (int64_t)audit->place_count;
+    total->facts += audit->facts;
+    total->newer += audit->newer;
+    total->unreadable += audit->unreadable;
+    total->unpublished += audit->unpublished;
+    total->held += audit->held;
+    total->events += audit->events;
+    total->orders_compared += audit->orders_compared;
+}
+
+static int fold_group(struct verify *verify, struct group *group)
+{
+    struct bus_range ranges[GROUP];
+    char why[BUS_WHY_SIZE] = "";
+    if (find_ranges(verify, group->partitions, group->count, ranges, why) != ZP_OK) {
+        return cli_fail("verify: %s cannot be read: %s", TOPIC_EVENTS, why);
+    }
+    for (size_t i = 0; i < group->count; i++) {
+        check_start(verify, &ranges[i]);
+    }
+    struct audit *audit = &group->audit;
+    audit->facts = audit->newer = audit->unreadable = audit->unpublished = audit->held = 0;
+    audit->events = audit->orders_compared = 0;
+    int code = fold_ranges(verify, audit, ranges, group->count);
+    code = code == 0 ? fold_late(verify, group, ranges) : code;
+    if (code == 0) {
+        audit_settle(audit);
+        add_counts(verify, audit);
+    }
+    return code;
+}
+
+/* ---- log against database ------------------------------------------------------------------------------------- */
+
+static size_t wanted_partitions(const struct verify *verify, int32_t *ret_partitions)
+{
+    size_t count = 0;
+    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+        bool is_wanted = verify->settings->partition < 0 || verify->settings->partition == p;
+        bool may_hold = id_is_none(&verify->only) || bus_partition_of_location(&verify->only) == p;
+        if (is_wanted && may_hold) {
+            ret_partitions[count++] = p;
+        }
+    }
+    return count;
+}
+
+static int count_total(struct verify *verify, const int32_t *partitions, size_t count)
+{
+    struct bus_range ranges[BUS_PARTITIONS];
+    char why[BUS_WHY_SIZE] = "";
+    int64_t total = 0;
+    if (find_ranges(verify, partitions, count, ranges, why) != ZP_OK) {
+        return cli_fail("verify: %s cannot be read: %s", TOPIC_EVENTS, why);
+    }
+    for (size_t i = 0; i < count; i++) {
+        total += ranges[i].to - ranges[i].from;
+    }
+    progress_begin(&verify->progress, "log", "records", total);
+    return 0;
+}
+
+static size_t group_size(size_t count, size_t from)
+{
+    return count - from < GROUP ? count - from : GROUP;
+}
+
+static int audit_log(struct verify *verify, const int32_t *partitions, size_t count)
+{
+    int code = count_total(verify, partitions, count);
+    if (code == 0 && count > 0) {
+        code = start_group(verify, &verify->groups[0], partitions, group_size(count, 0));
+    }
+    size_t turn = 0;
+    for (size_t from = 0; from < count && code == 0; from += GROUP, turn++) {
+        struct group *group = &verify->groups[turn % 2];
+        size_t next = from + GROUP;
+        code = join_group(group);
+        if (code == 0 && next < count) {
+            code = start_group(verify, &verify->groups[(turn + 1) % 2], partitions + next, group_size(count, next));
+        }
+        code = code == 0 ? fold_group(verify, group) : code;
+    }
+    for (size_t i = 0; i < ZP_COUNT(verify->groups); i++) { /* after a failure one may still be reading */
+        struct group *group = &verify->groups[i];
+        if (group->is_running) {
+            pthread_join(group->thread, NULL);
+            group->is_running = false;
+        }
+    }
+    progress_end(&verify->progress);
+    return code;
+}
+
+/* ---- database against Redis ----------------------------------------------------------------------------------- */
+
+static int audit_heads(struct verify *verify, struct cache_audit *audit, const struct store_head *heads, size_t count)
+{
+    struct progress progress;
+    int code = 0;
+    progress_begin(&progress, "redis", "locations", (int64_t)count);
+    for (size_t i = 0; i < count && code == 0; i++) {
+        const struct zp_id *id = &heads[i].location_id;
+        if (!id_is_none(&verify->only) && !id_equal(&verify->only, id)) {
+            continue;
+        }
+        enum zp_err err = cache_audit_location(audit, bus_partition_of_location(id), id);
+        if (err != ZP_OK) {
+            progress_end(&progress);
+            code = cli_fail("verify: %s", err == ZP_NO_MEMORY ? "not enough memory for a location's cache"
+                                          : live_push_trouble(audit->push)[0] != '\0'
+                                              ? live_push_trouble(audit->push)
+                                              : store_trouble(audit->store)->why);
+        }
+        progress_add(&progress, 1);
+    }
+    progress_end(&progress);
+    return code;
+}
+
+static int audit_cache(struct verify *verify, const int32_t *partitions, size_t count)
+{
+    char why[LIVE_WHY_SIZE] = "";
+    const struct live_settings live = { .uri = verify->settings->redis, .timeout_ms = REDIS_TIMEOUT_MS,
+                                        .closed_order_ttl_s = 3600, .receipt_ttl_s = 3600 };
+    struct cache_audit audit = { .differences = &verify->differences, .store = verify->store };
+    if (live_push_create(&live, &audit.push, why) != ZP_OK) {
+        return cli_fail("verify: redis: %s", why);
+    }
+    arena_init(&audit.arena, CACHE_ARENA_BYTES);
+    buffer_init(&audit.text, VERIFY_TEXT_BYTES);
+    struct store_head *heads = NULL;
+    size_t head_count = 0;
+    int code = 0;
+    if (store_heads(verify->store, partitions, count, &verify->arena, &heads, &head_count) != ZP_OK) {
+        code = cli_fail("verify: the database cannot be read: %s", store_trouble(verify->store)->why);
+    }
+    code = code == 0 ? audit_heads(verify, &audit, heads, head_count) : code;
+    if (code == 0) {
+        fprintf(stderr, "redis: %lld locations, %lld events and %lld snapshots compared\n",
+                (long long)audit.locations, (long long)audit.events, (long long)audit.snapshots);
+    }
+    arena_finish(&audit.arena);
+    buffer_finish(&audit.text);
+    live_push_destroy(audit.push);
+    return code;
+}
+
+/* ---- the command ---------------------------------------------------------------------------------------------- */
+
+static enum zp_err order_get(void *arg, const struct zp_id *id, struct arena *arena, struct order *ret_order)
+{
+    return store_order_get(arg, id, arena, ret_order);
+}
+
+static void summarize(const struct verify *verify)
+{
+    const struct audit *total = &verify->total;
+    int64_t ms = (clock_mono_us() - verify->progress.began_us) / 1000;
+    fprintf(stderr, "log: %lld records, %lld events of %lld locations and %lld orders compared in %lld ms (%lld/s)\n",
+            (long long)total->facts, (long long)total->events, (long long)verify->locations,
+            (long long)total->orders_compared, (long long)ms, (long long)(ms == 0 ? 0 : total->facts * 1000 / ms));
+    if (total->newer > 0) {
+        fprintf(stderr, "log: %lld records are newer than what was read of the database\n", (long long)total->newer);
+    }
+    if (total->unpublished > 0) {
+        fprintf(stderr, "log: %lld events of the database are not published yet; their locations were not compared\n",
+                (long long)total->unpublished);
+    }
+    if (total->unreadable > 0) {
+        fprintf(stderr, "log: %lld records cannot be read and were skipped\n", (long long)total->unreadable);
+    }
+    if (total->held > 0) {
+        fprintf(stderr, "log: %lld locations were not followed beyond a gap of theirs\n", (long long)total->held);
+    }
+}
+
+static int run(struct verify *verify)
+{
+    int32_t partitions[BUS_PARTITIONS];
+    size_t count = wanted_partitions(verify, partitions);
+    if (store_audit_strays(verify->store, &verify->arena, &verify->strays, &verify->stray_count) != ZP_OK) {
+        return cli_fail("verify: the database cannot be read: %s", store_trouble(verify->store)->why);
+    }
+    int code = audit_log(verify, partitions, count);
+    if (code != 0) {
+        return code;
+    }
+    summarize(verify);
+    if (!verify->settings->no_cache && (code = audit_cache(verify, partitions, count)) != 0) {
+        return code;
+    }
+    int64_t differences = verify->differences.count;
+    if (differences > verify->settings->differences_max) {
+        fprintf(stderr, "only the first %lld are shown\n", (long long)verify->settings->differences_max);
+    }
+    fprintf(stderr, "%lld differences\n", (long long)differences);
+    return differences == 0 ? 0 : 1;
+}
+
+static bool open_verify(struct verify *verify, const struct verify_settings *settings)
+{
+    verify->settings = settings;
+    verify->store = open_store(settings->postgres, "zapora verify");
+    differences_init(&verify->differences, stdout, settings->json, settings->differences_max);
+    arena_init(&verify->arena, VERIFY_ARENA_BYTES);
+    bool good = verify->store != NULL;
+    for (size_t i = 0; i < ZP_COUNT(verify->groups); i++) {
+        struct group *group = &verify->groups[i];
+        audit_init(&group->audit, &verify->differences);
+        group->audit.order_get = order_get;
+        group->audit.arg = verify->store;
+        group->audit.only = verify->only;
+        group->store = open_store(settings->postgres, "zapora verify");
+        good = good && group->store != NULL;
+    }
+    return good;
+}
+
+static void close_verify(struct verify *verify)
+{
+    for (size_t i = 0; i < ZP_COUNT(verify->groups); i++) {
+        audit_finish(&verify->groups[i].audit);
+        store_destroy(verify->groups[i].store);
+    }
+    store_destroy(verify->store);
+    arena_finish(&verify->arena);
+    differences_finish(&verify->differences);
+}
+
+int cli_verify(int argc, char **argv)
+{
+    struct verify_settings settings;
+    static struct verify verify;
+    char *words[1];
+    int code = 0;
+    if (!cli_load("zapora verify [--location L] [--partition P] [--no-cache] [--json]", rows, ZP_COUNT(rows), argc,
+                  argv, &settings, words, 0, &code)) {
+        return code;
+    }
+    if (settings.location[0] != '\0' && !id_parse(settings.location, strlen(settings.location), &verify.only)) {
+        cli_fail("verify: location is not a UUID");
+        return 2;
+    }
+    signal(SIGPIPE, SIG_DFL);
+    code = open_verify(&verify, &settings) ? run(&verify) : cli_fail("postgres is not a usable URI");
+    close_verify(&verify);
+    return fflush(stdout) == 0 ? code : cli_fail("cannot write the differences");
+}

@@ -1,0 +1,162 @@
+/* What the parts of `zapora verify` share: the log's facts folded anew, held against what the database has.
+ *
+ * A group of partitions is audited at a time. First the database is read, in one snapshot (verify_database.c): of each
+ * order only its place, version, seq and a digest are kept. Then the log is folded up to that snapshot (verify_fold.c),
+ * and what it makes is compared; verify_cache.c compares the database with Redis. */
+#ifndef ZAPORA_CLI_VERIFY_H
+#define ZAPORA_CLI_VERIFY_H
+
+#include "zapora/bus.h"
+#include "zapora/live.h"
+#include "zapora/store.h"
+
+#include <pthread.h>
+
+#define VERIFY_DIGEST_SIZE 16
+#define VERIFY_PIECE 1000                   /* rows of one read */
+#define VERIFY_PIECE_BYTES ((size_t)8 << 20)
+#define VERIFY_ARENA_BYTES ((size_t)256 << 20)
+#define VERIFY_TEXT_BYTES ((size_t)64 << 20)
+
+/* ---- differences ---------------------------------------------------------------------------------------------- */
+
+/* Two sides, in the words of the report: "log" and "database", or "database" and "redis". */
+struct difference {
+    int32_t partition;
+    const struct zp_id *location_id, *order_id; /* NULL: of no order */
+    int64_t seq;                                /* 0: of no event */
+    const char *field;                          /* a JSON pointer into the order, or a word */
+    const char *left, *left_value;              /* NULL: there is nothing */
+    const char *right, *right_value;
+};
+
+struct differences {
+    pthread_mutex_t lock;
+    FILE *out;
+    bool is_json;
+    int64_t shown_max;  /* more are counted, not shown */
+    _Atomic int64_t count;
+    struct buffer line;
+};
+
+void differences_init(struct differences *differences, FILE *out, bool is_json, int64_t shown_max);
+void differences_finish(struct differences *differences);
+void difference_tell(struct differences *differences, const struct difference *difference);
+/* Tells where two texts of JSON differ, which must be of the same renderer: by pointer, in place of about->field. Gives
+ * how many places those were. */
+size_t difference_tell_json(struct differences *differences, const struct difference *about, const char *left,
+                            const char *right, struct arena *arena);
+/* The same for two numbers or words, when they differ. */
+void difference_tell_int(struct differences *differences, const struct difference *about, const char *field,
+                         int64_t left, int64_t right);
+void difference_tell_hash(struct differences *differences, const struct difference *about, const char *field,
+                          const uint8_t left[HASH_SIZE], const uint8_t right[HASH_SIZE]);
+
+/* ---- what is audited ------------------------------------------------------------------------------------------ */
+
+struct audit_order_state {
+    struct zp_id id;
+    uint32_t place;            /* index */
+    uint8_t log_status;        /* enum order_state */
+    bool in_log, in_database;
+    int64_t log_version, log_seq;
+    int64_t version, seq;      /* the database's */
+    uint8_t digest[VERIFY_DIGEST_SIZE];
+};
+
+struct audit_place {
+    struct zp_id id;
+    int32_t partition;
+    struct location folded;    /* as the log makes it; owned */
+    bool is_held;              /* the log has a gap here: nothing behind it is folded */
+    bool has_other_hash;       /* a hash of the log did not fit: */
+    uint8_t other_hash[HASH_SIZE]; /* the chain goes on from this one, or from folded.hash */
+    uint64_t folded_ids;       /* over command, order and offset of its events: these stand beside the hashed value */
+    /* The database's: */
+    bool has_row;
+    int64_t seq, last_number, open_count;
+    uint64_t open_hash;
+    uint8_t hash[HASH_SIZE];
+    uint8_t settings[VERIFY_DIGEST_SIZE], menu[VERIFY_DIGEST_SIZE];
+    uint64_t ids;
+    int64_t journal_seq;       /* the last row of its journal */
+    int64_t published_seq;     /* its newest event of which the database knows that the log has it */
+};
+
+struct audit_cut { int64_t next_offset, published_offset; };
+
+struct audit {
+    struct differences *differences;
+    /* The database's order as it is now, to say what differs. */
+    enum zp_err (*order_get)(void *arg, const struct zp_id *id, struct arena *arena, struct order *ret_order);
+    void *arg;
+    struct zp_id only;         /* ID_NONE: every location */
+    struct audit_cut cuts[BUS_PARTITIONS];
+    int64_t told[BUS_PARTITIONS]; /* command offset of the fact that was folded last; -1 */
+    struct audit_place *places; size_t place_count, place_max;     /* owned */
+    struct audit_order_state *orders; size_t order_count, order_max;
+    uint32_t *place_slots, *order_slots; size_t place_slot_count, order_slot_count;
+    struct arena arena;        /* of one record or one piece */
+    struct buffer text, other_text;
+    int64_t facts, newer, unreadable, unpublished, held, events, orders_compared;
+};
+
+void audit_init(struct audit *audit, struct differences *differences);
+/* Forgets the group; keeps the counts. */
+void audit_reset(struct audit *audit);
+void audit_finish(struct audit *audit);
+/* Found or made; NULL without memory. Borrowed until the next is made. */
+struct audit_place *audit_place(struct audit *audit, const struct zp_id *id, int32_t partition);
+struct audit_place *audit_place_find(struct audit *audit, const struct zp_id *id);
+struct audit_order_state *audit_order(struct audit *audit, const struct zp_id *id, uint32_t place);
+
+/* Digests over everything that stands in an order's row, in settings, in a menu. */
+void audit_digest_order(struct audit *audit, const struct order *order, uint8_t ret_digest[VERIFY_DIGEST_SIZE]);
+void audit_digest_settings(struct audit *audit, const struct location *location,
+                           uint8_t ret_digest[VERIFY_DIGEST_SIZE]);
+void audit_digest_menu(struct audit *audit, const struct location *location, uint8_t ret_digest[VERIFY_DIGEST_SIZE]);
+/* What stands beside an event's value, as a number that sums up. */
+uint64_t audit_ids(const struct batch_event *event);
+
+/* ---- the database: verify_database.c -------------------------------------------------------------------------- */
+
+/* Reads what the database has of these partitions, in one snapshot, and checks each journal by itself: dense, and its
+ * chain holds. ZP_OK, ZP_NO_MEMORY, or the store's error. */
+enum zp_err audit_read_database(struct audit *audit, struct store *store, const int32_t *partitions, size_t count,
+                                const struct zp_id *strays, size_t stray_count) ZP_MUST_CHECK;
+/* The journal's check, row by row; for the cut of the location's partition. */
+struct journal_check {
+    struct audit_place *place;
+    int64_t seq;
+    uint8_t hash[HASH_SIZE], other_hash[HASH_SIZE];
+    bool has_other_hash;
+    int64_t published_offset;
+};
+void audit_check_journal(struct audit *audit, struct journal_check *check, const struct batch_event *row);
+
+/* ---- the log: verify_fold.c ----------------------------------------------------------------------------------- */
+
+/* Folds one record of the events topic; readers' rules: told twice is dropped, then seq = last + 1 with a fitting
+ * hash. ZP_OK or ZP_NO_MEMORY. */
+enum zp_err audit_fold(struct audit *audit, const struct record *record) ZP_MUST_CHECK;
+/* True while the database has events that the log does not have yet and that a worker may be publishing now. */
+bool audit_is_unpublished(const struct audit *audit, int32_t partition);
+/* Compares what was folded with what the database has. */
+void audit_settle(struct audit *audit);
+
+/* ---- Redis: verify_cache.c ------------------------------------------------------------------------------------ */
+
+struct cache_audit {
+    struct differences *differences;
+    struct store *store;
+    struct live_push *push;
+    struct arena arena;
+    struct buffer text;
+    int64_t locations, events, snapshots;
+};
+
+/* Compares one location's cache with the database. ZP_OK, or the error of whichever could not be read. */
+enum zp_err cache_audit_location(struct cache_audit *audit, int32_t partition,
+                                 const struct zp_id *location_id) ZP_MUST_CHECK;
+
+#endif

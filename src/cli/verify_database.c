@@ -1,0 +1,251 @@
+/* Owns what an audit reads of the database: of each location its row, a digest of each order, and its journal, which is
+ * checked by itself on the way. Called by verify.
+ * Invariant: all of a group is of one snapshot; what is kept of an order or an event does not grow with its size. */
+#include "verify.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PLACES_AT_ONCE 16 /* menus are large */
+
+/* ---- the journal by itself ------------------------------------------------------------------------------------ */
+
+static void tell_missing(struct audit *audit, const struct journal_check *check, int64_t seq)
+{
+    difference_tell(audit->differences, &(struct difference){
+        .partition = check->place->partition, .location_id = &check->place->id, .seq = seq, .field = "event",
+        .left = "log", .left_value = "an event", .right = "database" });
+}
+
+static void tell_unfit(struct audit *audit, const struct journal_check *check, int64_t seq, const char *field)
+{
+    difference_tell(audit->differences, &(struct difference){
+        .partition = check->place->partition, .location_id = &check->place->id, .seq = seq, .field = field,
+        .left = "log", .left_value = "a chain", .right = "database",
+        .right_value = "a row of the journal that does not fit it" });
+}
+
+static bool chain_fits(uint8_t hash[HASH_SIZE], const struct batch_event *row)
+{
+    location_chain(hash, row->seq, row->type, row->at, row->value, row->value_len);
+    return memcmp(hash, row->hash, HASH_SIZE) == 0;
+}
+
+/* After a row that did not fit, the next one tells which was wrong: its hash or what was hashed. */
+static bool row_fits(struct audit *audit, struct journal_check *check, const struct batch_event *row)
+{
+    uint8_t other[HASH_SIZE];
+    memcpy(other, check->other_hash, HASH_SIZE);
+    bool had_other = check->has_other_hash;
+    check->has_other_hash = false;
+    if (chain_fits(check->hash, row)) {
+        if (had_other) {
+            tell_unfit(audit, check, row->seq - 1, "hash");
+        }
+        return true;
+    }
+    if (had_other) {
+        tell_unfit(audit, check, row->seq - 1, "value");
+        if (chain_fits(other, row)) {
+            memcpy(check->hash, other, HASH_SIZE);
+            return true;
+        }
+    }
+    return false;
+}
+
+void audit_check_journal(struct audit *audit, struct journal_check *check, const struct batch_event *row)
+{
+    struct audit_place *place = check->place;
+    bool is_next = row->seq == check->seq + 1;
+    if (!is_next && check->has_other_hash) {
+        tell_unfit(audit, check, check->seq, "value or hash");
+        check->has_other_hash = false;
+    }
+    for (int64_t seq = check->seq + 1; seq < row->seq && seq <= check->seq + VERIFY_PIECE; seq++) {
+        tell_missing(audit, check, seq);
+    }
+    if (!is_next) { /* nothing to begin with: the chain goes on from what the row says */
+        memcpy(check->hash, row->hash, HASH_SIZE);
+    } else if (!row_fits(audit, check, row)) {
+        memcpy(check->other_hash, row->hash, HASH_SIZE);
+        check->has_other_hash = true;
+    }
+    check->seq = row->seq;
+    place->ids += audit_ids(row);
+    if (row->command_offset < check->published_offset) {
+        place->published_seq = row->seq;
+    }
+}
+
+static void check_end(struct audit *audit, struct journal_check *check)
+{
+    struct audit_place *place = check->place;
+    place->journal_seq = check->seq;
+    const struct difference about = { .partition = place->partition, .location_id = &place->id, .left = "database",
+                                      .right = "database" };
+    if (check->has_other_hash) {
+        tell_unfit(audit, check, check->seq, "value or hash");
+    } else if (place->has_row && check->seq == place->seq && place->seq > 0) {
+        difference_tell_hash(audit->differences, &about, "locations.hash, journal's hash", place->hash, check->hash);
+    }
+    for (int64_t seq = check->seq + 1; seq <= place->seq && seq <= check->seq + VERIFY_PIECE; seq++) {
+        tell_missing(audit, check, seq);
+    }
+}
+
+static enum zp_err read_journal(struct audit *audit, struct store *store, struct audit_place *place)
+{
+    struct journal_check check = { .place = place,
+                                   .published_offset = audit->cuts[place->partition].published_offset };
+    enum zp_err err = ZP_OK;
+    for (size_t count = 1; err == ZP_OK && count > 0;) {
+        struct batch_event *rows = NULL;
+        arena_reset(&audit->arena);
+        err = store_audit_events(store, &place->id, check.seq, VERIFY_PIECE, VERIFY_PIECE_BYTES, &audit->arena, &rows,
+                                 &count);
+        for (size_t i = 0; err == ZP_OK && i < count; i++) {
+            audit_check_journal(audit, &check, &rows[i]);
+        }
+    }
+    if (err == ZP_OK) {
+        check_end(audit, &check);
+    }
+    return err;
+}
+
+/* ---- orders --------------------------------------------------------------------------------------------------- */
+
+static enum zp_err take_order(struct audit *audit, uint32_t place_index, const struct audit_order *row)
+{
+    const struct order *order = &row->order;
+    struct audit_order_state *state = audit_order(audit, &order->id, place_index);
+    if (state == NULL) {
+        return ZP_NO_MEMORY;
+    }
+    state->in_database = true;
+    state->version = order->version;
+    state->seq = order->seq;
+    audit_digest_order(audit, order, state->digest);
+    if (row->open != order_is_open(order->status)) {
+        const struct audit_place *place = &audit->places[place_index];
+        difference_tell(audit->differences, &(struct difference){
+            .partition = place->partition, .location_id = &place->id, .order_id = &order->id, .field = "open",
+            .left = "log", .left_value = row->open ? "false" : "true",
+            .right = "database", .right_value = row->open ? "true" : "false" });
+    }
+    return ZP_OK;
+}
+
+static enum zp_err read_orders(struct audit *audit, struct store *store, uint32_t place_index)
+{
+    struct audit_order last = { .open = false };
+    const struct audit_order *after = NULL;
+    enum zp_err err = ZP_OK;
+    for (size_t count = VERIFY_PIECE; err == ZP_OK && count == VERIFY_PIECE;) {
+        struct audit_order *rows = NULL;
+        const struct zp_id location_id = audit->places[place_index].id;
+        arena_reset(&audit->arena);
+        err = store_audit_orders(store, &location_id, after, VERIFY_PIECE, &audit->arena, &rows, &count);
+        for (size_t i = 0; err == ZP_OK && i < count; i++) {
+            err = take_order(audit, place_index, &rows[i]);
+            last = rows[i]; /* its strings go with the piece; where it stood is all that counts */
+        }
+        after = &last;
+    }
+    return err;
+}
+
+/* ---- locations ------------------------------------------------------------------------------------------------ */
+
+static void take_row(struct audit *audit, struct audit_place *place, const struct location *row)
+{
+    place->has_row = true;
+    place->seq = row->seq;
+    place->last_number = row->last_number;
+    place->open_count = row->open_count;
+    place->open_hash = row->open_hash;
+    memcpy(place->hash, row->hash, HASH_SIZE);
+    audit_digest_settings(audit, row, place->settings);
+    audit_digest_menu(audit, row, place->menu);
+}
+
+static enum zp_err read_place(struct audit *audit, struct store *store, const struct zp_id *id, int32_t partition,
+                              const struct location *row)
+{
+    if (!id_is_none(&audit->only) && !id_equal(&audit->only, id)) {
+        return ZP_OK;
+    }
+    struct audit_place *place = audit_place(audit, id, partition);
+    if (place == NULL) {
+        return ZP_NO_MEMORY;
+    }
+    uint32_t index = (uint32_t)(place - audit->places);
+    if (row != NULL) {
+        take_row(audit, place, row);
+        if (bus_partition_of_location(id) != partition) {
+            difference_tell_int(audit->differences,
+                                &(struct difference){ .partition = partition, .location_id = id, .left = "log",
+                                                      .right = "database" },
+                                "partition", bus_partition_of_location(id), partition);
+        }
+    }
+    enum zp_err err = read_journal(audit, store, place);
+    return err == ZP_OK ? read_orders(audit, store, index) : err;
+}
+
+static enum zp_err read_partition(struct audit *audit, struct store *store, int32_t partition)
+{
+    struct zp_id after = ID_NONE;
+    size_t count = PLACES_AT_ONCE;
+    enum zp_err err = ZP_OK;
+    while (err == ZP_OK && count == PLACES_AT_ONCE) {
+        struct location *rows[PLACES_AT_ONCE];
+        err = store_audit_locations(store, partition, &after, PLACES_AT_ONCE, rows, &count);
+        if (err != ZP_OK) {
+            return err;
+        }
+        for (size_t i = 0; i < count; i++) {
+            if (err == ZP_OK) {
+                err = read_place(audit, store, &rows[i]->id, partition, rows[i]);
+            }
+            after = rows[i]->id;
+            location_finish(rows[i]);
+            free(rows[i]);
+        }
+    }
+    return err;
+}
+
+static enum zp_err read_cuts(struct audit *audit, struct store *store)
+{
+    struct store_partition *rows = NULL;
+    size_t count = 0;
+    arena_reset(&audit->arena);
+    enum zp_err err = store_audit_partitions(store, &audit->arena, &rows, &count);
+    for (size_t i = 0; err == ZP_OK && i < count; i++) {
+        if (rows[i].partition >= 0 && rows[i].partition < BUS_PARTITIONS) {
+            audit->cuts[rows[i].partition] = (struct audit_cut){ rows[i].next_offset, rows[i].published_offset };
+        }
+    }
+    return err;
+}
+
+enum zp_err audit_read_database(struct audit *audit, struct store *store, const int32_t *partitions, size_t count,
+                                const struct zp_id *strays, size_t stray_count)
+{
+    enum zp_err err = store_audit_begin(store);
+    if (err == ZP_OK) {
+        err = read_cuts(audit, store);
+    }
+    for (size_t i = 0; err == ZP_OK && i < count; i++) {
+        err = read_partition(audit, store, partitions[i]);
+        for (size_t n = 0; err == ZP_OK && n < stray_count; n++) {
+            if (bus_partition_of_location(&strays[n]) == partitions[i] && audit_place_find(audit, &strays[n]) == NULL) {
+                err = read_place(audit, store, &strays[n], partitions[i], NULL);
+            }
+        }
+    }
+    store_audit_end(store);
+    return err;
+}

@@ -1,0 +1,267 @@
+"""zapora verify finds what is wrong, and nothing where nothing is; zapora rebuild mends it."""
+import contextlib
+import json
+import threading
+import uuid
+
+import pytest
+
+from harness import ROOT, eventually
+
+
+def verify(stack, *arguments, code):
+    """The differences that it lists."""
+    run = stack.zapora("verify", "--json", *arguments, check=False, timeout_s=120)
+    assert run.returncode == code, f"{run.returncode}\n{run.stdout[:4000]}{run.stderr}"
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+def raw(text):
+    return text.encode("utf-8", "surrogateescape")
+
+
+class Place:
+    """A location of its own with some history: orders that stand open, one that was completed, one that was refused."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.id = str(uuid.uuid4())
+        stack.zapora("menu", "apply", ROOT / "deploy/local/demo/restaurant.json", "--location", self.id)
+        eventually(lambda: stack.api().get(f"/menu-items?location_id={self.id}").status == 200, what="the menu is served")
+        self.kitchen = self.staff()
+        self.open = [self.order() for _ in range(3)]
+        self.done = self.order()
+        for step in ("start", "ready", "complete"):
+            self.step(self.done, step)
+        self.step(self.open[0], "start")
+        key = f"{{{self.id}}}:order:{self.open[2]}"
+        self.before_step = raw(stack.redis("GET", key))  # a snapshot that is stale from now on
+        self.step(self.open[2], "start")
+        eventually(lambda: raw(stack.redis("GET", key)) != self.before_step, what="the snapshot follows")
+
+    def staff(self):
+        email, password = f"kitchen-{self.id}@example.com", "a password of this test"
+        self.stack.zapora("user", "add", "--email", email, "--name", "Kitchen", "--role", "kitchen", "--location", self.id,
+                          stdin=password)
+        answer = self.stack.new_api().post("/auth/login", {"email": email, "password": password}).expect(200)
+        return self.stack.new_api(token=answer.json["access_token"])
+
+    def order(self):
+        body = dict(self.stack.basket(lines=2), location_id=self.id)
+        return self.stack.place(body, wait_s=10).expect(201).json["id"]
+
+    def step(self, order, step):
+        self.kitchen.post(f"/orders/{order}/{step}", {}, headers={"Prefer": "wait=10"}).expect(200)
+
+    def verify(self, *arguments, code):
+        return verify(self.stack, "--location", self.id, *arguments, code=code)
+
+
+@pytest.fixture(scope="module")
+def place(stack):
+    return Place(stack)
+
+
+@contextlib.contextmanager
+def planted(stack, table, where, values, change):
+    """Changes rows and puts them back as they were."""
+    stack.sql(f"CREATE TABLE planted AS SELECT * FROM {table} WHERE {where}", *values)
+    assert stack.sql("SELECT count(*) FROM planted")[0][0] > 0
+    try:
+        stack.sql(change, *values)
+        yield
+    finally:
+        stack.sql(f"DELETE FROM {table} WHERE {where}", *values)
+        stack.sql(f"INSERT INTO {table} SELECT * FROM planted")
+        stack.sql("DROP TABLE planted")
+
+
+def test_nothing_differs_while_orders_come_in(stack):
+    stopping = threading.Event()
+    basket = stack.basket()
+    apis = [stack.new_api("customer") for _ in range(3)]
+
+    def order(api):
+        while not stopping.wait(0.02):  # a steady load, not as much as there can be
+            assert stack.place(basket, api=api).status == 202
+
+    threads = [threading.Thread(target=order, args=(api,)) for api in apis]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(3):
+            assert verify(stack, code=0) == []
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join()
+    assert verify(stack, code=0) == []
+
+
+ORDER, OF_ORDER = "orders", "order_id = %s"
+IN_JOURNAL = "order_events", "location_id = %s AND seq = 4"
+
+# What was done, table and rows, the change, and the field that is named, with what the database has in it.
+PLANTS = [
+    ("a total was changed", ORDER, OF_ORDER, "UPDATE orders SET total = 7 WHERE order_id = %s", "/total", "7"),
+    ("a line is missing", ORDER, OF_ORDER, "UPDATE orders SET lines = lines[1:1] WHERE order_id = %s", "/lines/1", None),
+    ("a line's price was changed", ORDER, OF_ORDER, "UPDATE orders SET lines[2].unit_price = 1 WHERE order_id = %s",
+     "/lines/1/unit_price", "1"),
+    ("a line was renamed", ORDER, OF_ORDER, "UPDATE orders SET lines[1].name = 'x' WHERE order_id = %s",
+     "/lines/0/name", '"x"'),
+    ("a status was changed", ORDER, OF_ORDER, "UPDATE orders SET status = 'ready' WHERE order_id = %s", "/status",
+     '"ready"'),
+    ("an order was given to somebody else", ORDER, OF_ORDER,
+     "UPDATE orders SET owner = '00000000-0000-4000-8000-000000000001' WHERE order_id = %s", "owner",
+     "00000000-0000-4000-8000-000000000001"),
+    ("a fingerprint was changed", ORDER, OF_ORDER,
+     "UPDATE orders SET fingerprint = decode(repeat('00', 16), 'hex') WHERE order_id = %s", "row", ...),
+    ("an order is not shown as open", ORDER, OF_ORDER, "UPDATE orders SET open = false WHERE order_id = %s", "open",
+     "false"),
+    ("an order is missing", ORDER, OF_ORDER, "DELETE FROM orders WHERE order_id = %s", "order", None),
+    ("an order's seq is wrong", ORDER, OF_ORDER, "UPDATE orders SET seq = 1 WHERE order_id = %s", "seq", "1"),
+    ("an order's version is wrong", ORDER, OF_ORDER, "UPDATE orders SET version = 9 WHERE order_id = %s", "/version",
+     "9"),
+    ("a location's seq is wrong", "locations", "location_id = %s",
+     "UPDATE locations SET seq = seq - 1 WHERE location_id = %s", "seq", ...),
+    ("a location's hash is wrong", "locations", "location_id = %s",
+     "UPDATE locations SET hash = decode(repeat('00', 32), 'hex') WHERE location_id = %s", "hash", "00" * 32),
+    ("ticket numbers begin anew", "locations", "location_id = %s",
+     "UPDATE locations SET last_number = 0 WHERE location_id = %s", "last_number", "0"),
+    ("a board's hash is wrong", "locations", "location_id = %s",
+     "UPDATE locations SET open_hash = 5 WHERE location_id = %s", "open_hash", "5"),
+    ("a location is missing", "locations", "location_id = %s", "DELETE FROM locations WHERE location_id = %s",
+     "location", ...),
+    ("a menu is missing", "menus", "location_id = %s", "DELETE FROM menus WHERE location_id = %s", "menu", ...),
+    ("a price was changed by SQL", "menus", "location_id = %s",
+     """UPDATE menus SET menu = replace(menu::text, '"price":', '"price":1')::json WHERE location_id = %s""", "menu", ...),
+    ("an event is missing", *IN_JOURNAL, "DELETE FROM order_events WHERE location_id = %s AND seq = 4", "event", None),
+    ("an event's value was changed", *IN_JOURNAL,
+     "UPDATE order_events SET value = value || '\\xc0'::bytea WHERE location_id = %s AND seq = 4", "value", ...),
+    ("an event's hash was changed", *IN_JOURNAL,
+     "UPDATE order_events SET hash = decode(repeat('00', 32), 'hex') WHERE location_id = %s AND seq = 4", "hash", ...),
+    ("an event belongs to another command", *IN_JOURNAL,
+     "UPDATE order_events SET command_id = location_id WHERE location_id = %s AND seq = 4",
+     "journal's command_id, order_id or command_offset", ...),
+]
+
+
+@pytest.mark.parametrize("name, table, where, change, field, value", PLANTS, ids=[plant[0] for plant in PLANTS])
+def test_what_was_changed_in_the_database_is_found(stack, place, name, table, where, change, field, value):
+    order = place.open[1] if table == ORDER else None
+    with planted(stack, table, where, [order or place.id], change):
+        found = place.verify("--no-cache", code=1)
+        assert any(verify(stack, "--no-cache", code=1)), "it is found when everything is looked at, too"
+    named = [one for one in found if one["field"] == field and one["order_id"] == order]
+    assert len(named) == 1, found
+    assert named[0]["location_id"] == place.id
+    assert value is ... or named[0]["database"] == value
+    assert named[0]["log"] != named[0]["database"]
+    if table == ORDER:
+        assert len(found) == 1, "nothing else is wrong"
+    assert place.verify("--no-cache", code=0) == []
+
+
+def test_what_the_log_never_said_is_found(stack, place):
+    extra, stranger = str(uuid.uuid4()), str(uuid.uuid4())
+    stack.sql("CREATE TABLE planted AS SELECT * FROM orders WHERE order_id = %s", place.open[1])
+    try:
+        stack.sql("UPDATE planted SET order_id = %s", extra)
+        stack.sql("INSERT INTO orders SELECT * FROM planted")
+        found, = place.verify("--no-cache", code=1)
+        assert (found["order_id"], found["field"], found["log"], found["database"]) == (extra, "order", None, "an order")
+        stack.sql("UPDATE orders SET location_id = %s WHERE order_id = %s", stranger, extra)
+        found = verify(stack, "--no-cache", code=1)
+        assert {(one["location_id"], one["field"], one["log"]) for one in found} == {
+            (stranger, "location", None), (stranger, "order", None)}
+    finally:
+        stack.sql("DELETE FROM orders WHERE order_id = %s", extra)
+        stack.sql("DROP TABLE planted")
+    assert verify(stack, code=0) == []
+
+
+@contextlib.contextmanager
+def frozen_workers(stack):
+    """A worker mends a head that is wrong by itself; not while it is frozen."""
+    for part in ("worker-1", "worker-2"):
+        stack.freeze(part)
+    try:
+        yield
+    finally:
+        for part in ("worker-1", "worker-2"):
+            stack.thaw(part)
+
+
+def head_with(stack, place, number, word):
+    words = stack.redis("GET", "{%s}:head" % place.id).split()
+    words[number] = word
+    stack.redis("SET", "{%s}:head" % place.id, " ".join(words))
+
+
+def stale_snapshot(stack, place):
+    """The snapshot as it was before the last step."""
+    stack.redis("SET", "{%s}:order:%s" % (place.id, place.open[2]), place.before_step)
+
+
+def foreign_snapshot(stack, place):
+    """Another word of the same length, at the same version."""
+    key = "{%s}:order:%s" % (place.id, place.open[1])
+    before = raw(stack.redis("GET", key))
+    assert b'"status":"accepted"' in before
+    stack.redis("SET", key, before.replace(b'"status":"accepted"', b'"status":"rejected"'))
+
+
+def drop_event(stack, place):
+    head = int(stack.redis("GET", "{%s}:head" % place.id).split()[0])
+    assert stack.redis("XDEL", "{%s}:events" % place.id, f"{head - 2}-0") == 1
+
+
+CACHE_PLANTS = [
+    ("the head is gone", lambda stack, place: stack.redis("DEL", "{%s}:head" % place.id), "head"),
+    ("the head is behind", lambda stack, place: head_with(stack, place, 0, "1"), "head seq"),
+    ("the head has another hash", lambda stack, place: head_with(stack, place, 1, "0" * 64), "head hash"),
+    ("the head has another board", lambda stack, place: head_with(stack, place, 2, "0" * 16), "head open_hash"),
+    ("the head counts wrong", lambda stack, place: head_with(stack, place, 3, "77"), "head open_count"),
+    ("a snapshot is stale", stale_snapshot, "snapshot version"),
+    ("a snapshot says something else", foreign_snapshot, "/status"),
+    ("a snapshot is none", lambda stack, place: stack.redis("SET", "{%s}:order:%s" % (place.id, place.open[1]), "x"),
+     "snapshot"),
+    ("a ticket is missing", lambda stack, place: stack.redis("ZREM", "{%s}:open" % place.id, place.open[1]), "open"),
+    ("a ticket lingers", lambda stack, place: stack.redis("ZADD", "{%s}:open" % place.id, 4, place.done), "open"),
+    ("a ticket has another number", lambda stack, place: stack.redis("ZADD", "{%s}:open" % place.id, 99, place.open[1]),
+     "open"),
+    ("an event is missing", drop_event, "event"),
+    ("all events are missing", lambda stack, place: stack.redis("DEL", "{%s}:events" % place.id), "event"),
+]
+
+
+@pytest.mark.parametrize("name, change, field", CACHE_PLANTS, ids=[plant[0] for plant in CACHE_PLANTS])
+def test_what_was_changed_in_redis_is_found_and_rebuilt(stack, place, name, change, field):
+    assert place.verify(code=0) == []
+    with frozen_workers(stack):
+        change(stack, place)
+        found = place.verify(code=1)
+    assert field in [one["field"] for one in found], found
+    assert all(one["location_id"] == place.id and "redis" in one for one in found)
+    stack.zapora("rebuild", "--cache", "--location", place.id)
+    assert place.verify(code=0) == []
+
+
+def test_verify_is_called_rightly_or_says_so(stack):
+    for wrong in (["--location", "here"], ["--partition", "64"], ["extra"], ["--differences-max", "0"]):
+        run = stack.zapora("verify", *wrong, check=False)
+        assert (run.returncode, run.stdout) == (2, "") and run.stderr, wrong
+    assert stack.zapora("rebuild", check=False).returncode == 2
+    assert stack.zapora("rebuild", "--cache", "--location", "x", check=False).returncode == 2
+    run = stack.zapora("rebuild", "--cache", "--location", str(uuid.uuid4()), check=False)
+    assert run.returncode == 1 and "no such location" in run.stderr
+    assert "--differences-max" in stack.zapora("verify", "--help").stdout
+
+
+def test_a_difference_is_a_readable_line(stack, place):
+    with planted(stack, ORDER, OF_ORDER, [place.open[1]], "UPDATE orders SET total = 7 WHERE order_id = %s"):
+        run = stack.zapora("verify", "--location", place.id, "--no-cache", check=False)
+    assert run.returncode == 1
+    line, = run.stdout.splitlines()
+    assert f"location {place.id} order {place.open[1]}" in line and "/total: log has" in line
+    assert line.endswith("database has 7")
