@@ -284,6 +284,14 @@ static void a_cache_that_lost_everything_is_refilled_with_the_next_event(void **
     wait_until(cache_is_right);
 }
 
+/* A FLUSHALL: no new connection, and no event that would find out. */
+static void a_cache_that_lost_everything_in_silence_is_refilled(void **state)
+{
+    (void)state;
+    fake_cache_clear();
+    wait_until(cache_is_right);
+}
+
 static void a_new_connection_makes_all_heads_doubtful(void **state)
 {
     (void)state;
@@ -411,6 +419,7 @@ int main(void)
         TEST(stopping_drops_what_is_under_way),
         TEST(a_cache_that_was_away_is_refilled),
         TEST(a_cache_that_lost_everything_is_refilled_with_the_next_event),
+        TEST(a_cache_that_lost_everything_in_silence_is_refilled),
         TEST(a_new_connection_makes_all_heads_doubtful),
         TEST(nothing_is_refilled_that_the_log_lacks),
         TEST(a_doubt_during_a_comparison_is_not_lost),
