@@ -56,7 +56,7 @@ def test_a_flushed_redis_is_whole_again(whole_stack):
         seqs_from(stream, board["head"] + 1, 1)
     with stack.new_api("kitchen").events(f"/locations/{stack.location}/events", 0, timeout_s=30) as stream:
         seqs_from(stream, 1, placed["seq"])
-    assert verify_ends_with(stack, 0)
+    eventually(lambda: verify_ends_with(stack, 0), 40, 0.5, "the other restaurants' caches are whole again, too")
 
 
 def test_a_flush_in_the_middle_of_orders_loses_nothing(whole_stack):
@@ -96,7 +96,7 @@ def test_a_redis_that_lost_its_newest_second_is_whole_again(whole_stack):
         stack.up()
         eventually(lambda: cache_of(stack) == want, 40, what="Redis has again what it had")
         assert stack.board()["head"] == last["seq"]
-        assert last["id"] in [ticket["id"] for ticket in stack.board()["tickets"]]
+        assert stack.redis("ZSCORE", "{%s}:open" % stack.location, last["id"]) == str(last["number"])
         assert stack.order(last["id"])["version"] == last["version"]
         later = stack.place(wait_s=10).expect(201).json
         # The gateway may see the older head before a worker has mended it: then it says so, once.
