@@ -243,6 +243,24 @@ int64_t metric_value(const struct metric *metric);
  * seconds, open descriptors, start time). */
 void metrics_print(struct buffer *out);
 
+/* ---- watchdog: threads that must come round --------------------------------------------------- */
+
+struct watch;
+
+/* Watches the calling thread from now on; the name is copied, a number below 0 is left out. Never NULL. At most 256 at
+ * a time: more is our bug and ends the process. */
+struct watch *watchdog_watch(const char *name, int number);
+/* Called each time the thread comes round; costs an addition. NULL is fine: nobody watches. */
+void watchdog_beat(struct watch *watch);
+/* Before the thread ends, or does what may rightly last. */
+void watchdog_unwatch(struct watch *watch);
+/* Starts the watchdog's own thread: a watch that is silent for half of limit_ms is told of (log, metric,
+ * watchdog_well), one that is silent for all of it ends the process by abort(), its name logged. ZP_BUSY: no thread. */
+enum zp_err watchdog_start(int64_t limit_ms) ZP_MUST_CHECK;
+void watchdog_stop(void); /* fine when it does not run */
+/* False, with a sentence in why, while a watch is told of: a check for /livez. The argument is not used. */
+bool watchdog_well(void *arg, char *why, size_t why_size);
+
 /* ---- crypto ---------------------------------------------------------------------------------- */
 
 #define HASH_SIZE 32

@@ -15,6 +15,7 @@ struct gateway_settings {
     int64_t lag_limit_ms;          /* a mailbox that lags more refuses new orders */
     int64_t connections_max;       /* for each thread */
     int64_t drain_ms;
+    int64_t watchdog_ms;           /* of silence of a thread */
     bool access_log;               /* a line for every request, not only for failed and slow ones */
     const char *log_level;
 };

@@ -13,6 +13,7 @@ struct worker_settings {
     int64_t batch_bytes_max;
     int64_t locations_max;         /* cached actors */
     int64_t closed_order_ttl_s, receipt_ttl_s;
+    int64_t watchdog_ms;           /* of silence of a thread */
     const char *log_level;
 };
 

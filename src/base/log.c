@@ -1,8 +1,8 @@
 /* log: what happened, one JSON object a line on stderr.
  *
- * Called by gateway, worker and cli; the rooms below return errors instead. Invariants: every line is valid JSON in
- * valid UTF-8 whatever the caller's bytes are, is at most 8 KiB long, and leaves in one write(2): lines of several
- * threads stay whole without a lock. */
+ * Called by gateway, worker, cli and the watchdog; the rooms below return errors instead. Invariants: every line is
+ * valid JSON in valid UTF-8 whatever the caller's bytes are, is at most 8 KiB long, and leaves in one write(2): lines
+ * of several threads stay whole without a lock. */
 #include "zapora/base.h"
 
 #include <errno.h>

@@ -23,7 +23,6 @@
 #define SPARE_DESCRIPTORS 256     /* besides clients' connections */
 #define UNREADY_MS_MAX 500        /* between "not ready" and the closed listener: balancers look now and then */
 #define FLUSH_MS 1000
-#define STUCK_US 5000000          /* a loop that has not come round for so long is not live */
 #define WAIT_SLICE_MS 20
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_WRONG_SETTING };
@@ -65,19 +64,6 @@ static bool check_redis(void *arg, char *why, size_t why_size)
     (void)snprintf(why, why_size, "not connected");
     for (size_t i = 0; i < gateway->loop_count; i++) {
         if (!atomic_load(&gateway->loops[i]->hub_connected)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool check_loops(void *arg, char *why, size_t why_size)
-{
-    const struct gateway *gateway = arg;
-    for (size_t i = 0; i < gateway->loop_count; i++) {
-        int64_t age_us = clock_mono_us() - atomic_load(&gateway->loops[i]->round_us);
-        if (age_us > STUCK_US) {
-            (void)snprintf(why, why_size, "loop %zu has not come round for %lld ms", i, (long long)(age_us / 1000));
             return false;
         }
     }
@@ -262,10 +248,13 @@ static int serve(struct gateway *gateway, const sigset_t *signals)
         { "postgres", check_postgres, gateway, false },
         { "redis", check_redis, gateway, false },
     };
-    const struct ops_check live[] = { { "loops", check_loops, gateway, true } };
+    const struct ops_check live[] = { { "progress", watchdog_well, NULL, true } };
     const struct ops_settings settings = { gateway->settings->ops_listen, ready, ZP_COUNT(ready), live,
                                            ZP_COUNT(live) };
     enum zp_err err = start_parts(gateway, why, sizeof(why));
+    if (err == ZP_OK) {
+        err = watchdog_start(gateway->settings->watchdog_ms);
+    }
     if (err == ZP_OK) {
         err = ops_start(&settings, &ops, why, sizeof(why));
     }
@@ -277,6 +266,7 @@ static int serve(struct gateway *gateway, const sigset_t *signals)
     }
     ops_stop(ops); /* its checks look at the parts */
     stop_parts(gateway);
+    watchdog_stop();
     return err == ZP_OK ? EXIT_OK
                         : refuse("the gateway cannot start", why, err == ZP_INVALID ? EXIT_WRONG_SETTING : EXIT_FAILED);
 }

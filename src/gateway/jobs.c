@@ -28,7 +28,7 @@ struct jobs {
     struct queue queues[JOB_KIND_COUNT];
     size_t hashing;
     bool stopping;
-    struct helper { struct jobs *jobs; struct store *store; pthread_t thread; } helpers[THREADS_MAX];
+    struct helper { struct jobs *jobs; struct store *store; pthread_t thread; int number; } helpers[THREADS_MAX];
     size_t helper_count;
     _Atomic int64_t pinged_us;      /* clock_mono_us of the last ping */
     _Atomic bool postgres_well;
@@ -114,15 +114,18 @@ static void *help(void *arg)
 {
     struct helper *helper = arg;
     struct jobs *jobs = helper->jobs;
+    struct watch *watch = watchdog_watch("helper", helper->number);
     for (;;) {
         enum job_kind kind;
         bool stopping;
+        watchdog_beat(watch);
         struct job *job = take(jobs, &kind, &stopping);
         if (job != NULL) {
             bool useless = stopping || clock_mono_us() > job->due_us;
             job->run(job, useless ? NULL : helper->store);
             finish(jobs, job, kind);
         } else if (stopping) {
+            watchdog_unwatch(watch);
             return NULL;
         } else {
             ping(jobs, helper->store);
@@ -134,6 +137,7 @@ static enum zp_err start_helper(struct jobs *jobs, const struct store_settings *
 {
     struct helper *helper = &jobs->helpers[jobs->helper_count];
     helper->jobs = jobs;
+    helper->number = (int)jobs->helper_count;
     enum zp_err err = store_create(settings, &helper->store);
     if (err != ZP_OK) {
         return err;

@@ -111,7 +111,7 @@ static void run_round(struct loop *loop, int64_t *next_tick_us)
 {
     (void)h2o_evloop_run(loop->evloop, ROUND_MS); /* -1 on EINTR: the next round is the answer */
     loop->now_us = clock_mono_us();
-    atomic_store(&loop->round_us, loop->now_us);
+    watchdog_beat(loop->watch);
     timers_run(&loop->timers, loop->now_us);
     if (loop->now_us >= *next_tick_us) {
         *next_tick_us = loop->now_us + TICK_US;
@@ -198,11 +198,13 @@ static void *run(void *arg)
     struct start *start = arg;
     struct loop *loop = start->loop;
     enum zp_err err = open_loop(loop, start->why, start->why_size);
+    loop->watch = watchdog_watch("loop", (int)loop->gateway->loop_count);
     tell_started(start, err);
     if (err == ZP_OK) {
         serve(loop);
         close_loop(loop);
     }
+    watchdog_unwatch(loop->watch);
     return NULL;
 }
 

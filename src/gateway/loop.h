@@ -45,7 +45,7 @@ struct loop {
 
     pthread_t thread;
     _Atomic int phase;               /* enum loop_phase, set by the main thread */
-    _Atomic int64_t round_us;        /* when the last round began: for /livez */
+    struct watch *watch;             /* the watchdog's: one beat a round */
     _Atomic int64_t open_calls;      /* for the drain */
     _Atomic bool hub_connected;      /* for /readyz */
 };

@@ -17,6 +17,7 @@
 #define LOAD_EVERY_US INT64_C(5000000)
 #define LOAD_AGAIN_US INT64_C(500000) /* after a load that failed */
 #define LOAD_SHARE 20 /* a load of d µs is followed by at least 20 d µs of rest */
+#define BEAT_US INT64_C(1000000) /* it rests longer than the watchdog waits */
 #define CONNECT_TIMEOUT_MS 2000
 #define STATEMENT_TIMEOUT_MS 10000
 
@@ -124,14 +125,17 @@ static enum zp_err load(struct places *places, int64_t attempt)
 }
 
 /* Waits until a load is due: rest_us from now when somebody asks, else idle_us; false when the thread shall end. */
-static bool wait_for_turn(struct places *places, int64_t rest_us, int64_t idle_us, int64_t *ret_attempt)
+static bool wait_for_turn(struct places *places, struct watch *watch, int64_t rest_us, int64_t idle_us,
+                          int64_t *ret_attempt)
 {
     int64_t now = clock_wall_us();
     int64_t earliest = now + rest_us;
     int64_t latest = now + (idle_us > rest_us ? idle_us : rest_us);
     pthread_mutex_lock(&places->lock);
-    while (!places->stopping && clock_wall_us() < (places->wanted ? earliest : latest)) {
+    while (!places->stopping && (now = clock_wall_us()) < (places->wanted ? earliest : latest)) {
         int64_t until = places->wanted ? earliest : latest;
+        until = until < now + BEAT_US ? until : now + BEAT_US;
+        watchdog_beat(watch);
         const struct timespec at = { .tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000 };
         (void)pthread_cond_timedwait(&places->asked, &places->lock, &at);
     }
@@ -145,13 +149,16 @@ static bool wait_for_turn(struct places *places, int64_t rest_us, int64_t idle_u
 static void *run(void *arg)
 {
     struct places *places = arg;
+    struct watch *watch = watchdog_watch("places", -1);
     int64_t rest_us = 0, idle_us = 0, attempt;
-    while (wait_for_turn(places, rest_us, idle_us, &attempt)) {
+    while (wait_for_turn(places, watch, rest_us, idle_us, &attempt)) {
+        watchdog_beat(watch);
         int64_t began_us = clock_mono_us();
         idle_us = load(places, attempt) == ZP_OK ? LOAD_EVERY_US : LOAD_AGAIN_US;
         int64_t took_us = clock_mono_us() - began_us;
         rest_us = took_us * LOAD_SHARE > LOAD_SPACING_US ? took_us * LOAD_SHARE : LOAD_SPACING_US;
     }
+    watchdog_unwatch(watch);
     return NULL;
 }
 

@@ -120,7 +120,9 @@ static void probe(struct publisher *publisher)
 static void *run_poll(void *arg)
 {
     struct publisher *publisher = arg;
+    struct watch *watch = watchdog_watch("publisher", -1);
     while (!atomic_load(&publisher->stopping)) {
+        watchdog_beat(watch);
         bus_producer_poll(publisher->producer, POLL_MS); /* only this thread replaces it */
         if (atomic_load(&publisher->owed) > ACKS_AWAITED) {
             (void)poll(NULL, 0, ACKS_NAP_MS);
@@ -129,6 +131,7 @@ static void *run_poll(void *arg)
             replace(publisher);
         }
     }
+    watchdog_unwatch(watch);
     return NULL;
 }
 
@@ -136,12 +139,15 @@ static void *run_poll(void *arg)
 static void *run_probe(void *arg)
 {
     struct publisher *publisher = arg;
+    struct watch *watch = watchdog_watch("prober", -1);
     for (int round = 0; !atomic_load(&publisher->stopping); round++) {
         if (!atomic_load(&publisher->well) && round % PROBE_ROUNDS == 0) {
             probe(publisher);
         }
         (void)poll(NULL, 0, POLL_MS);
+        watchdog_beat(watch);
     }
+    watchdog_unwatch(watch);
     return NULL;
 }
 

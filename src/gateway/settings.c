@@ -32,5 +32,8 @@ const struct setting GATEWAY_SETTINGS[] = {
       "How long a command may take into the log, in milliseconds; a request has five seconds in all." },
     { "redis", SETTING_STR, "redis://127.0.0.1:6379/0", 1, 1024, FIELD(redis), "Redis' URI." },
     { "threads", SETTING_INT, "1", 1, 64, FIELD(threads), "Event loops, each on a thread of its own." },
+    { "watchdog_ms", SETTING_INT, "30000", 1000, 600000, FIELD(watchdog_ms),
+      "A thread that does not come round for so long ends the process to be restarted, in milliseconds; /livez fails "
+      "after half of it." },
 };
 const size_t GATEWAY_SETTING_COUNT = ZP_COUNT(GATEWAY_SETTINGS);

@@ -81,12 +81,15 @@ static void wait_for_work(struct announcer *a)
 static void *announce(void *arg)
 {
     struct announcer *a = arg;
+    struct watch *watch = watchdog_watch("announcer", -1);
     for (;;) {
+        watchdog_beat(watch);
         wait_for_work(a);
         pthread_mutex_lock(&a->lock);
         bool stopping = a->stopping, renewing = a->renewing;
         pthread_mutex_unlock(&a->lock);
         if (stopping) {
+            watchdog_unwatch(watch);
             return NULL;
         }
         if (renewing) {

@@ -135,6 +135,7 @@ static void heed_consumer(struct worker *worker)
     while (make_consumer(worker, why) != ZP_OK) {
         log_error("the consumer cannot be made anew", L_STR("why", why));
         poll(NULL, 0, 1000);
+        watchdog_beat(worker->watch);
     }
 }
 
@@ -237,7 +238,8 @@ static void stay_in_group(struct worker *worker)
 
 void loop_come_round(struct worker *worker)
 {
-    worker->progress_us = clock_mono_us();
+    int64_t now = clock_mono_us();
+    watchdog_beat(worker->watch);
     heed_consumer(worker);
     heed_announcer(worker);
     takeover_due(worker);
@@ -254,8 +256,8 @@ void loop_come_round(struct worker *worker)
         announcer_return(worker->announcer, turn);
     }
     actors_trim(&worker->actors);
-    hint_offsets(worker, worker->progress_us);
-    purge_outcomes(worker, worker->progress_us);
+    hint_offsets(worker, now);
+    purge_outcomes(worker, now);
 }
 
 /* ---- its beginning and end --------------------------------------------------------------------------------- */

@@ -56,9 +56,12 @@ static void *run_ticker(void *arg)
 {
     struct ticker *ticker = arg;
     struct pollfd fd = { .fd = ticker->stop_fd, .events = POLLIN };
+    struct watch *watch = watchdog_watch("ticker", -1);
     while (poll(&fd, 1, TICK_MS) == 0) {
+        watchdog_beat(watch);
         tick(ticker);
     }
+    watchdog_unwatch(watch);
     return NULL;
 }
 

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #define DATABASE_TIMEOUT_MS 4000
-#define STUCK_US 30000000
 
 static bool stop_asked(int signal_fd)
 {
@@ -24,14 +23,6 @@ static bool stop_asked(int signal_fd)
 }
 
 /* ---- health ------------------------------------------------------------------------------------------------------ */
-
-static bool check_progress(void *arg, char *why, size_t why_size)
-{
-    const struct worker *worker = arg;
-    int64_t age_us = clock_mono_us() - worker->progress_us;
-    snprintf(why, why_size, "the main loop last came round %lld ms ago", (long long)(age_us / 1000));
-    return age_us < STUCK_US;
-}
 
 static bool check_database(void *arg, char *why, size_t why_size)
 {
@@ -67,7 +58,7 @@ static enum zp_err start_ops(struct worker *worker, struct ops **ret_ops, char w
     ready[0] = (struct ops_check){ "postgres", check_database, worker, true };
     ready[1] = (struct ops_check){ "kafka", check_consumer, worker, true };
     ready[2] = (struct ops_check){ "partitions", check_partitions, worker, true };
-    live[0] = (struct ops_check){ "progress", check_progress, worker, true };
+    live[0] = (struct ops_check){ "progress", watchdog_well, NULL, true };
     const struct ops_settings settings = { .listen = worker->settings->ops_listen,
                                            .ready = ready,
                                            .ready_count = ZP_COUNT(ready),
@@ -102,7 +93,7 @@ static bool wait_for_parts(struct worker *worker, int signal_fd)
 {
     char why[BUS_WHY_SIZE];
     for (;;) {
-        worker->progress_us = clock_mono_us();
+        watchdog_beat(worker->watch);
         enum zp_err err = check_topics(worker, why);
         int64_t version = 0;
         if (err == ZP_OK && (err = store_schema_version(worker->store, &version)) != ZP_OK) {
@@ -167,7 +158,6 @@ int worker_run(const struct worker_settings *settings)
     struct worker *worker = &the_worker;
     worker->settings = settings;
     worker->records_limit = (size_t)settings->batch_records_max;
-    worker->progress_us = clock_mono_us();
     actors_init(&worker->actors, (size_t)settings->locations_max);
     int signal_fd = block_signals();
     worker_metrics_start();
@@ -178,12 +168,17 @@ int worker_run(const struct worker_settings *settings)
                                           .lock_timeout_ms = 2000 };
     char why[BUS_WHY_SIZE] = "the database's address is not usable";
     struct ops *ops = NULL;
-    if (store_create(&store, &worker->store) != ZP_OK || start_ops(worker, &ops, why) != ZP_OK) {
+    worker->watch = watchdog_watch("main", -1);
+    if (store_create(&store, &worker->store) != ZP_OK || start_ops(worker, &ops, why) != ZP_OK ||
+        watchdog_start(settings->watchdog_ms) != ZP_OK) {
         log_error("the worker cannot start", L_STR("why", why));
+        ops_stop(ops);
         store_destroy(worker->store);
         return 1;
     }
     int code = run(worker, signal_fd);
+    watchdog_unwatch(worker->watch);
+    watchdog_stop();
     ops_stop(ops);
     store_destroy(worker->store);
     close(signal_fd);

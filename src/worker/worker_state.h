@@ -22,7 +22,7 @@ struct worker {
     bool congested;               /* the announcer has no turn free: consumption is paused */
     int64_t hinted_at_us, purged_at_us, complained_us;
     int32_t purge_next;
-    _Atomic int64_t progress_us;  /* when the main loop last came round: /livez */
+    struct watch *watch;          /* the watchdog's: the main loop beats once a round */
     _Atomic bool database_ok, consumer_ok;
 };
 
