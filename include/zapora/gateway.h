@@ -11,10 +11,12 @@ struct gateway_settings {
     const char *jwt_key_file, *id_key_file;
     int64_t threads;               /* event loops */
     int64_t helper_threads;        /* of the bounded pool for PostgreSQL and password hashing */
-    int64_t publish_timeout_ms;    /* of a command's way into the log; at most 5,000 */
+    int64_t request_deadline_ms;   /* until a request is answered, whatever is down */
+    int64_t publish_timeout_ms;    /* of a command's way into the log; less than the deadline */
     int64_t lag_limit_ms;          /* a mailbox that lags more refuses new orders */
     int64_t connections_max;       /* for each thread */
-    int64_t drain_ms;
+    int64_t streams_max, user_streams_max, location_streams_max;
+    int64_t drain_ms, drain_unready_ms;
     int64_t watchdog_ms;           /* of silence of a thread */
     bool access_log;               /* a line for every request, not only for failed and slow ones */
     const char *log_level;

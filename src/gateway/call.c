@@ -14,6 +14,8 @@
 
 #define IDLE_CALLS_MAX 256
 #define KEPT_OUT_BYTES_MAX ((size_t)32 * 1024) /* a bigger answer's buffer is not kept for the next call */
+#define TAKE_US 10000000                       /* an answer must be taken by its client in that time ... */
+#define TAKE_BYTES_A_SECOND 32768              /* ... and as much more as its length takes at this speed */
 #define SLOW_US 1000000                        /* a request that takes longer is logged, unless it asked to */
 
 static struct call *take(struct loop *loop)
@@ -74,7 +76,11 @@ static void on_request_gone(void *arg)
     struct call *call = *(struct call **)arg;
     struct loop *loop = call->loop;
     int64_t duration_us = clock_mono_us() - call->began_us;
-    connection_of(call->req)->has_call = false;
+    struct connection *connection = connection_of(call->req);
+    connection->call = NULL;
+    connection->since_us = loop->now_us;
+    connection->sending_since_us = 0;
+    loop->answer_bytes -= call->counted_bytes;
     call->req = NULL;
     settle(call);
     metrics_request(call->route == NULL ? ROUTE_COUNT : (size_t)(call->route - ROUTES), call->status, duration_us);
@@ -102,7 +108,7 @@ struct call *call_begin(struct loop *loop, h2o_req_t *req)
     call->arrived_at = clock_wall_us();
     struct call **holder = h2o_mem_alloc_shared(&req->pool, sizeof(*holder), on_request_gone);
     *holder = call;
-    connection_of(req)->has_call = true;
+    connection_of(req)->call = call;
     call->next = loop->calls;
     call->link = &loop->calls;
     if (call->next != NULL) {
@@ -112,7 +118,7 @@ struct call *call_begin(struct loop *loop, h2o_req_t *req)
     loop->call_count++;
     atomic_fetch_add(&loop->open_calls, 1);
     metric_add(&gateway_metrics[METRIC_CALLS], 1);
-    call_expect(call, call->began_us + CALL_DEADLINE_US, ZP_BUSY,
+    call_expect(call, call->began_us + call_deadline_us(call), ZP_BUSY,
                 "No answer came in time from behind the gateway; try again.");
     return call;
 }
@@ -124,7 +130,12 @@ void calls_end(struct loop *loop)
         next = call->next; /* h2o frees a request later, when its answer has been sent */
         if (call_open(call)) {
             call->req->http1_is_persistent = 0;
-            call_problem(call, ZP_BUSY, "The gateway is being shut down; try again.");
+        }
+        if (call_open(call) && call->on_deadline != NULL) {
+            call_hurry(call);
+        }
+        if (call_open(call)) { /* what its deadline would say: only it knows whether something was stored */
+            call_problem(call, call->late_err, call->late_detail);
         }
     }
 }
@@ -158,6 +169,29 @@ static void on_deadline(struct timer *timer)
     } else {
         metric_add(&gateway_metrics[METRIC_DEADLINE], 1);
         call_problem(call, call->late_err, call->late_detail);
+    }
+}
+
+void call_hurry(struct call *call)
+{
+    ZP_ASSERT(call_open(call) && call->on_deadline != NULL);
+    timer_stop(&call->deadline);
+    call->on_deadline(call);
+}
+
+int64_t call_deadline_us(const struct call *call)
+{
+    return call->loop->gateway->settings->request_deadline_ms * 1000;
+}
+
+void calls_hurry(struct loop *loop)
+{
+    struct call *next;
+    for (struct call *call = loop->calls; call != NULL; call = next) {
+        next = call->next;
+        if (call_open(call) && call->on_deadline != NULL) {
+            call_hurry(call);
+        }
     }
 }
 
@@ -226,10 +260,15 @@ void call_answer(struct call *call, int status, const char *type, const char *bo
     ZP_ASSERT(call_open(call));
     call->answered = true;
     call->status = status;
+    call->answered_us = clock_mono_us();
+    call->taken_by_us = call->answered_us + TAKE_US + (int64_t)len * 1000000 / TAKE_BYTES_A_SECOND;
     settle(call);
     req->res.status = status;
     req->res.reason = status_reason(status);
     req->res.content_length = type == NULL ? SIZE_MAX : len; /* a 304 says nothing of a length */
+    if (call->loop->context.shutdown_requested) { /* h2o tells it only to requests that come in a drain */
+        req->http1_is_persistent = 0;
+    }
     if (type != NULL) {
         call_header(call, "content-type", type);
     }
@@ -255,11 +294,26 @@ void call_begin_stream(struct call *call, h2o_generator_t *generator)
     h2o_start_response(req, generator);
 }
 
+/* Large answers lie in memory until their clients have taken them. */
+static bool count_answer(struct call *call)
+{
+    if (call->loop->answer_bytes + call->out.len > CALL_ANSWERS_BYTES_MAX) {
+        return false;
+    }
+    call->counted_bytes = call->out.len;
+    call->loop->answer_bytes += call->counted_bytes;
+    return true;
+}
+
 void call_answer_out(struct call *call, int status)
 {
     if (call->out.err != ZP_OK) {
         buffer_reset(&call->out);
         call_problem(call, ZP_INTERNAL, "The answer is too large.");
+        return;
+    }
+    if (call->out.len > KEPT_OUT_BYTES_MAX && !count_answer(call)) {
+        call_unavailable(call, METRIC_ANSWERS_FULL, "Too many large answers are being sent; try again.");
         return;
     }
     call_answer(call, status, TYPE_JSON, call->out.data, call->out.len);
@@ -282,7 +336,7 @@ static void answer_problem(struct call *call, const struct problem *problem)
     int status = zp_err_http_status(problem->err);
     buffer_reset(&call->out);
     problem_json(problem, &call->out);
-    if (status == 503) {
+    if (status == 503 || status == 429) {
         int64_t advice_s = call->retry_after_s > 0 ? call->retry_after_s : 1;
         call_header(call, "retry-after", arena_printf(&call->arena, "%lld", (long long)advice_s));
     }

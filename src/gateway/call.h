@@ -12,7 +12,7 @@
 #define CALLS_MAX 8192                          /* open requests of a loop; more are refused with 503 */
 #define CALL_ARENA_BYTES_MAX ((size_t)4 * 1024 * 1024)
 #define CALL_ANSWER_BYTES_MAX ((size_t)16 * 1024 * 1024)
-#define CALL_DEADLINE_US INT64_C(5000000)       /* every request that asks for no wait is answered by then */
+#define CALL_ANSWERS_BYTES_MAX ((size_t)128 * 1024 * 1024) /* large answers of a loop that are being taken */
 
 struct places_view;
 struct absence;
@@ -33,6 +33,8 @@ struct call {
     bool answered;              /* an answer or a stream has begun: there is no second one */
     bool is_long;               /* asked to wait: not a slow request */
     int status;                 /* of the answer */
+    int64_t answered_us, taken_by_us; /* when the answer began, and until when its client must have taken it */
+    size_t counted_bytes;       /* of `out`, while the loop's answer_bytes counts them */
     int64_t retry_after_s;      /* what a 503 advises; 0: a second */
     int64_t began_us;           /* clock_mono_us */
     int64_t arrived_at;         /* clock_wall_us */
@@ -62,8 +64,14 @@ void call_hold(struct call *call);
 void call_release(struct call *call);
 /* True while the request exists and has no answer yet. What comes back later asks this first. */
 bool call_open(const struct call *call);
+/* Every request that asks for no wait is answered in that time. */
+int64_t call_deadline_us(const struct call *call);
 /* What the deadline, due_us on clock_mono_us, answers. */
 void call_expect(struct call *call, int64_t due_us, enum zp_err err, const char *detail);
+
+/* Ends a wait (one with on_deadline) at once, as its deadline would. */
+void call_hurry(struct call *call);
+void calls_hurry(struct loop *loop); /* all of them */
 
 /* ---- the request ---- */
 

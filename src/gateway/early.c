@@ -136,7 +136,7 @@ static void on_setup_ostream(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t *
 {
     struct connection *connection = connection_of(req);
     (void)self;
-    if (!connection->has_call) {
+    if (connection->call == NULL) {
         char request_id[ID_TEXT_SIZE];
         struct zp_id id = id_fresh();
         const struct cause *cause = cause_of(req->res.status);

@@ -77,8 +77,8 @@ bool errand_start(struct call *call, enum job_kind kind, const void *question, s
     }
     errand->run = run;
     errand->done = done;
-    errand->job.due_us =
-        call->deadline.due_us > call->loop->now_us ? call->deadline.due_us : call->loop->now_us + CALL_DEADLINE_US;
+    int64_t now_us = call->loop->now_us;
+    errand->job.due_us = call->deadline.due_us > now_us ? call->deadline.due_us : now_us + call_deadline_us(call);
     if (!errand_submit(errand, kind)) {
         call_unavailable(call, METRIC_QUEUE_FULL, "Too many requests wait for the database; try again.");
         return false;
@@ -97,7 +97,7 @@ bool errand_start_quietly(struct call *call, const void *question, size_t size,
     errand->run = run;
     errand->done = done;
     errand->quiet = true;
-    errand->job.due_us = call->loop->now_us + CALL_DEADLINE_US;
+    errand->job.due_us = call->loop->now_us + call_deadline_us(call);
     return errand_submit(errand, JOB_READ);
 }
 

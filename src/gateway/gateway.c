@@ -8,6 +8,7 @@
 #include "metrics.h"
 #include "places.h"
 #include "publisher.h"
+#include "quota.h"
 #include "zapora/ops.h"
 
 #include <errno.h>
@@ -21,9 +22,10 @@
 #define ID_KEY_BYTES_MIN 16
 #define ID_KEY_BYTES_MAX 4096
 #define SPARE_DESCRIPTORS 256     /* besides clients' connections */
-#define UNREADY_MS_MAX 500        /* between "not ready" and the closed listener: balancers look now and then */
 #define FLUSH_MS 1000
-#define WAIT_SLICE_MS 20
+#define PUBLISH_SPARE_MS 200
+#define HURRY_US 1000000          /* before the end of a drain, for what waits end with */
+#define WAIT_SLICE_MS 20          /* of the drain */
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_WRONG_SETTING };
 
@@ -99,6 +101,18 @@ static bool read_keys(struct gateway *gateway)
 
 /* ---- start ---- */
 
+/* The brokers' word must come before the deadline, else 504 would be said where 503 is true. */
+static bool deadlines_fit(const struct gateway_settings *settings)
+{
+    bool fit = settings->publish_timeout_ms + PUBLISH_SPARE_MS <= settings->request_deadline_ms;
+    if (!fit) {
+        log_error("publish_timeout_ms must be at least 200 less than request_deadline_ms",
+                  L_INT("publish_timeout_ms", settings->publish_timeout_ms),
+                  L_INT("request_deadline_ms", settings->request_deadline_ms));
+    }
+    return fit;
+}
+
 /* Descriptors for all connections that are allowed; where the system gives fewer, fewer are allowed: an accept that
  * fails for want of a descriptor would fail again and again, as fast as the loop turns. */
 static void share_descriptors(struct gateway *gateway)
@@ -140,6 +154,21 @@ static enum zp_err start_loops(struct gateway *gateway, char *why, size_t why_si
     return err;
 }
 
+/* Streams never take all connections: a quarter is left for whoever asks and goes. */
+static enum zp_err start_quota(struct gateway *gateway)
+{
+    const struct gateway_settings *settings = gateway->settings;
+    int64_t most = (int64_t)gateway->connections_max * settings->threads / 4 * 3;
+    const struct quota_limits limits = {
+        .streams = settings->streams_max < most ? settings->streams_max : most,
+        .user_streams = settings->user_streams_max, .location_streams = settings->location_streams_max,
+    };
+    if (limits.streams < settings->streams_max) {
+        log_warn("fewer streams than streams_max: three quarters of the connections", L_INT("streams_max", most));
+    }
+    return quota_create(&limits, &gateway->quota);
+}
+
 /* Everything but the operations listener. What was started stays for stop_parts, whatever the result. */
 static enum zp_err start_parts(struct gateway *gateway, char *why, size_t why_size)
 {
@@ -156,6 +185,11 @@ static enum zp_err start_parts(struct gateway *gateway, char *why, size_t why_si
     if (err != ZP_OK) {
         (void)snprintf(why, why_size, "postgres: %s",
                        err == ZP_INVALID ? "the URI cannot be read" : "no memory or no threads");
+        return err;
+    }
+    err = start_quota(gateway);
+    if (err != ZP_OK) {
+        (void)snprintf(why, why_size, "no memory");
         return err;
     }
     err = start_loops(gateway, why, why_size);
@@ -179,6 +213,7 @@ static void stop_parts(struct gateway *gateway)
     publisher_destroy(gateway->publisher);
     jobs_destroy(gateway->jobs);
     places_destroy(gateway->places);
+    quota_destroy(gateway->quota);
 }
 
 /* ---- the drain ---- */
@@ -192,32 +227,45 @@ static int64_t open_calls(const struct gateway *gateway)
     return count;
 }
 
-/* Waits until nothing is open, for at most `for_ms`, or until a second signal asks to hurry. */
-static void wait_for_calls(const struct gateway *gateway, const sigset_t *signals, int64_t for_ms, bool even_without)
+/* Connections that are being answered, or on which a client may be about to ask: it was told nothing yet. */
+static int64_t unsettled(const struct gateway *gateway)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < gateway->loop_count; i++) {
+        count += atomic_load(&gateway->loops[i]->drained) ? atomic_load(&gateway->loops[i]->unsettled) : 1;
+    }
+    return count;
+}
+
+/* Waits until nothing is unsettled (with `even_so`: all of the time), at most until then, or until a second signal asks
+ * to hurry: false. */
+static bool wait_for_clients(const struct gateway *gateway, const sigset_t *signals, int64_t until_us, bool even_so)
 {
     const struct timespec slice = { .tv_nsec = WAIT_SLICE_MS * 1000000 };
-    int64_t until_us = clock_mono_us() + for_ms * 1000;
-    while (clock_mono_us() < until_us && (even_without || open_calls(gateway) > 0)) {
+    while (clock_mono_us() < until_us && (even_so || unsettled(gateway) > 0)) {
         if (sigtimedwait(signals, NULL, &slice) > 0) {
-            return;
+            return false;
         }
     }
+    return true;
 }
 
 static void drain(struct gateway *gateway, struct ops *ops, const sigset_t *signals)
 {
-    int64_t drain_ms = gateway->settings->drain_ms;
-    int64_t unready_ms = drain_ms / 10 < UNREADY_MS_MAX ? drain_ms / 10 : UNREADY_MS_MAX;
+    int64_t now_us = clock_mono_us(), end_us = now_us + gateway->settings->drain_ms * 1000;
+    int64_t unready_us = now_us + gateway->settings->drain_unready_ms * 1000;
     log_info("draining", L_INT("open_requests", open_calls(gateway)));
+    atomic_store(&gateway->hurry_at_us, end_us - HURRY_US);
     atomic_store(&gateway->draining, true);
     ops_drain(ops);
-    wait_for_calls(gateway, signals, unready_ms, true);
+    bool patient = wait_for_clients(gateway, signals, unready_us < end_us ? unready_us : end_us, true);
     for (size_t i = 0; i < gateway->loop_count; i++) {
         loop_enter(gateway->loops[i], LOOP_DRAIN);
     }
-    wait_for_calls(gateway, signals, drain_ms - unready_ms, false);
+    patient = patient && wait_for_clients(gateway, signals, end_us, false);
     if (open_calls(gateway) > 0) {
-        log_warn("the drain's time is over", L_INT("open_requests", open_calls(gateway)));
+        log_warn(patient ? "the drain's time is over" : "the drain was cut short",
+                 L_INT("open_requests", open_calls(gateway)));
     }
 }
 
@@ -265,7 +313,9 @@ static int serve(struct gateway *gateway, const sigset_t *signals)
         drain(gateway, ops, signals);
     }
     ops_stop(ops); /* its checks look at the parts */
+    struct watch *watch = watchdog_watch("stop", -1);
     stop_parts(gateway);
+    watchdog_unwatch(watch);
     watchdog_stop();
     return err == ZP_OK ? EXIT_OK
                         : refuse("the gateway cannot start", why, err == ZP_INVALID ? EXIT_WRONG_SETTING : EXIT_FAILED);
@@ -282,7 +332,7 @@ int gateway_run(const struct gateway_settings *settings)
     gateway->settings = settings;
     take_signals(&signals);
     gateway_metrics_start();
-    if (read_keys(gateway)) {
+    if (deadlines_fit(settings) && read_keys(gateway)) {
         share_descriptors(gateway);
         code = serve(gateway, &signals);
     }

@@ -14,6 +14,7 @@ struct jobs;
 struct loop;
 struct places;
 struct publisher;
+struct quota;
 
 struct gateway {
     const struct gateway_settings *settings; /* borrowed from main */
@@ -25,9 +26,11 @@ struct gateway {
     struct jobs *jobs;
     struct places *places;
     struct publisher *publisher;
+    struct quota *quota;                     /* of event streams */
     struct loop *loops[LOOPS_MAX];
     size_t loop_count;
     _Atomic bool draining;
+    _Atomic int64_t hurry_at_us;             /* of a drain, on clock_mono_us: waits end */
 };
 
 #endif

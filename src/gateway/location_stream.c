@@ -40,6 +40,7 @@ struct pulled {
 struct wanted {
     struct zp_id location_id;
     struct live_cursor after;
+    size_t bytes_max;
 };
 
 static void pull(struct location_stream *self);
@@ -121,7 +122,7 @@ static void look_in_journal(struct errand *errand, struct store *store)
     errand->err = look_at_cursor(errand, store, &pulled->other);
     if (errand->err == ZP_OK) {
         errand->err = store_events_after(store, &wanted->location_id, wanted->after.seq, TABLE_EVENTS_MAX,
-                                         STREAM_ROOM_BYTES, &errand->arena, &rows, &count);
+                                         wanted->bytes_max, &errand->arena, &rows, &count);
     }
     for (size_t i = 0; errand->err == ZP_OK && i < count && put_event(&rows[i], &errand->arena, &errand->out); i++) {
         pulled->first = i == 0 ? rows[i].seq : pulled->first;
@@ -171,7 +172,7 @@ static void on_journal(struct call *call, struct errand *errand)
 
 static void pull_from_journal(struct location_stream *self)
 {
-    struct wanted wanted = { self->stream.location_id, self->cursor };
+    struct wanted wanted = { self->stream.location_id, self->cursor, stream_room(&self->stream) };
     if (!self->begun) {
         wanted.after = (struct live_cursor){ .seq = INT64_MAX - 1 }; /* only the head */
     }
@@ -214,7 +215,7 @@ static void pull(struct location_stream *self)
 {
     struct call *call = self->stream.call;
     self->behind = true;
-    if (self->pulling || self->stream.ending || self->stream.queue.len > STREAM_ROOM_BYTES / 2) {
+    if (self->pulling || self->stream.ending || self->stream.queue.len > stream_room(&self->stream) / 2) {
         return; /* on_drained goes on */
     }
     metric_add(&gateway_metrics[METRIC_STREAM_PULLS], 1);

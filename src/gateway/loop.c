@@ -12,16 +12,22 @@
 #include "places.h"
 #include "reactor.h"
 #include "stream.h"
+#include "sweep.h"
+#include "zapora/message.h"
 #include "zapora/ops.h"
 
+#include <errno.h>
+#include <linux/filter.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #define ROUND_MS 20                           /* timers and the hub's tick are at most this late */
 #define TICK_US 50000
-#define ENTITY_BYTES_MAX ((size_t)2 * 1024 * 1024) /* over it h2o refuses before it reads; see early.c */
+#define READ_TIMEOUT_MS UINT64_C(25000)       /* h2o's own, from the last answer on; sweep.c judges finer and first */
 #define END_ROUNDS_MAX 100
+#define HANDSHAKE_US 200000                   /* for handshakes that have begun, before the listener closes */
 #define LAST_ROUNDS 3
 
 #define RECEIPT_TTL_S INT64_C(172800)
@@ -65,7 +71,8 @@ static void configure(struct loop *loop)
     h2o_config_init(&loop->config);
     loop->config.server_name = h2o_iovec_init("", 0);
     loop->config.http1.upgrade_to_http2 = 0; /* clear-text HTTP/2 is on by default, and unmended since 2019 */
-    loop->config.max_request_entity_size = ENTITY_BYTES_MAX;
+    loop->config.max_request_entity_size = MESSAGE_BODY_BYTES_MAX;
+    loop->config.http1.req_timeout = READ_TIMEOUT_MS;
     h2o_hostconf_t *host = h2o_config_register_host(&loop->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     guard_register(&host->fallback_path, loop);
     early_register(&host->fallback_path); /* the fallback is also where h2o's own answers go */
@@ -111,6 +118,13 @@ static void run_round(struct loop *loop, int64_t *next_tick_us)
 {
     (void)h2o_evloop_run(loop->evloop, ROUND_MS); /* -1 on EINTR: the next round is the answer */
     loop->now_us = clock_mono_us();
+    if (loop->now_us >= loop->sweep_at_us) {
+        loop->sweep_at_us = loop->now_us + SWEEP_EVERY_US;
+        sweep(loop);
+    }
+    if (loop->crowded) {
+        sweep_make_room(loop);
+    }
     watchdog_beat(loop->watch);
     timers_run(&loop->timers, loop->now_us);
     if (loop->now_us >= *next_tick_us) {
@@ -120,18 +134,55 @@ static void run_round(struct loop *loop, int64_t *next_tick_us)
     }
 }
 
+/* Drops SYN on a listening socket: no new connection begins, those that have begun are completed. The client sends its
+ * SYN again a second later, and is refused, or taken by another gateway that listens on the same port. */
+static void refuse_handshakes(int listen_fd)
+{
+    struct sock_filter code[] = { /* over the TCP header: its flags are in byte 13, SYN is 2, ACK 16 */
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog program = { .len = ZP_COUNT(code), .filter = code };
+    if (setsockopt(listen_fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0) {
+        log_info("handshakes cannot be refused before the listener closes", L_INT("errno", errno));
+    }
+}
+
 /* Connections that wait in the kernel's queue are taken first: closing the listener would reset them. */
-static void begin_drain(struct loop *loop)
+static void close_listener(struct loop *loop)
 {
     if (loop->listener != NULL) {
-        connection_accept(loop->listener, NULL);
+        connections_accept(loop);
         h2o_socket_close(loop->listener);
         loop->listener = NULL;
     }
+}
+
+static void begin_drain(struct loop *loop)
+{
+    if (loop->listener != NULL) {
+        refuse_handshakes(loop->listen_fd);
+    }
+    loop->close_at_us = loop->now_us + HANDSHAKE_US;
     /* Answers from now on say Connection: close. h2o_context_request_shutdown would also start a timer for HTTP/2,
      * which outlives the context. */
     loop->context.shutdown_requested = 1;
     streams_drain(loop);
+}
+
+static void go_on_draining(struct loop *loop)
+{
+    if (loop->now_us >= loop->close_at_us) {
+        close_listener(loop);
+        atomic_store(&loop->unsettled, (int64_t)sweep_unsettled(loop));
+        atomic_store(&loop->drained, true);
+    }
+    if (loop->now_us >= atomic_load(&loop->gateway->hurry_at_us)) {
+        calls_hurry(loop);
+    }
 }
 
 static void serve(struct loop *loop)
@@ -144,10 +195,14 @@ static void serve(struct loop *loop)
             begin_drain(loop);
         }
         run_round(loop, &next_tick_us);
+        if (drains) {
+            go_on_draining(loop);
+        }
     }
     if (!drains) {
         begin_drain(loop);
     }
+    close_listener(loop);
 }
 
 static void free_idle_calls(struct loop *loop)

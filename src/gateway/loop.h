@@ -34,7 +34,13 @@ struct loop {
 
     struct connection *connections;
     size_t connection_count;
+    size_t answer_bytes;     /* of large answers that their clients are taking */
+    bool crowded;            /* as many connections as there may be */
+    int64_t sweep_at_us;
+    int64_t close_at_us;     /* the listener, in a drain */
+    int64_t crowd_at_us;     /* not before is room made again */
     struct stream *streams;
+    size_t stream_count;
     struct call *calls;      /* open */
     struct call *idle_calls; /* kept for the next requests, at most IDLE_CALLS_MAX */
     size_t idle_call_count, call_count;
@@ -47,6 +53,8 @@ struct loop {
     _Atomic int phase;               /* enum loop_phase, set by the main thread */
     struct watch *watch;             /* the watchdog's: one beat a round */
     _Atomic int64_t open_calls;      /* for the drain */
+    _Atomic int64_t unsettled;       /* connections that the drain waits for */
+    _Atomic bool drained;            /* the listener is closed, and unsettled is known */
     _Atomic bool hub_connected;      /* for /readyz */
 };
 

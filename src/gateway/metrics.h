@@ -32,6 +32,14 @@
     X(CALLS_FULL, "zapora_gateway_unavailable_total", "reason=\"too_many_requests\"", METRIC_COUNTER, "")              \
     X(DEADLINE, "zapora_gateway_unavailable_total", "reason=\"deadline\"", METRIC_COUNTER, "")                         \
     X(BACKING, "zapora_gateway_unavailable_total", "reason=\"backing_service\"", METRIC_COUNTER, "")                   \
+    X(ANSWERS_FULL, "zapora_gateway_unavailable_total", "reason=\"answers_full\"", METRIC_COUNTER, "")                 \
+    X(STREAMS_FULL, "zapora_gateway_unavailable_total", "reason=\"streams_full\"", METRIC_COUNTER, "")                 \
+    X(DROP_IDLE, "zapora_gateway_connections_dropped_total", "reason=\"idle\"", METRIC_COUNTER,                        \
+      "Connections that the gateway closed by itself, by reason.")                                                     \
+    X(DROP_SLOW_REQUEST, "zapora_gateway_connections_dropped_total", "reason=\"slow_request\"", METRIC_COUNTER, "")    \
+    X(DROP_SLOW_READER, "zapora_gateway_connections_dropped_total", "reason=\"slow_reader\"", METRIC_COUNTER, "")      \
+    X(DROP_CROWDED, "zapora_gateway_connections_dropped_total", "reason=\"crowded\"", METRIC_COUNTER, "")              \
+    X(DROP_LEFT, "zapora_gateway_connections_dropped_total", "reason=\"client_left\"", METRIC_COUNTER, "")             \
     X(JOBS_QUEUED, "zapora_gateway_jobs_queued", NULL, METRIC_GAUGE, "Jobs that wait for a helper thread.")            \
     X(JOBS_DONE, "zapora_gateway_jobs_total", NULL, METRIC_COUNTER, "Jobs that helper threads have done.")             \
     X(LOGIN_OK, "zapora_gateway_logins_total", "outcome=\"ok\"", METRIC_COUNTER, "Logins, by outcome.")                \

@@ -107,10 +107,23 @@ static void give_submitted(struct reading *reading)
     });
 }
 
+/* Without the table's word. */
+static void give_otherwise(struct reading *reading, enum zp_err err)
+{
+    if (reading->submitted_json != NULL) {
+        give_submitted(reading); /* old, but true when it was written */
+    } else {
+        give(reading, &(struct order_found){ .err = err == ZP_NOT_FOUND ? ZP_NOT_FOUND : ZP_BUSY });
+    }
+}
+
 static void on_table(struct call *call, struct errand *errand)
 {
     struct reading *reading = call->reading;
     const struct row *row = errand->found;
+    if (!call_open(call)) {
+        return;
+    }
     if (errand->err == ZP_OK && row->head < reading->known_head) {
         give(reading, &(struct order_found){ .err = ZP_CATCHING_UP });
     } else if (errand->err == ZP_OK && errand->out.err == ZP_OK) {
@@ -118,10 +131,8 @@ static void on_table(struct call *call, struct errand *errand)
             .err = ZP_OK, .version = row->version, .owner = row->owner, .may_revive = row->may_revive,
             .json = errand->out.data, .json_len = errand->out.len,
         });
-    } else if (reading->submitted_json != NULL) {
-        give_submitted(reading); /* old, but true when it was written */
     } else {
-        give(reading, &(struct order_found){ .err = errand->err == ZP_NOT_FOUND ? ZP_NOT_FOUND : ZP_BUSY });
+        give_otherwise(reading, errand->err);
     }
 }
 
@@ -133,7 +144,9 @@ static void on_head(void *arg, enum zp_err err, const struct live_head *head, co
     if (call_open(call)) {
         const struct question question = { reading->order_id, reading->location_id };
         reading->known_head = err == ZP_OK ? head->seq : 0;
-        (void)errand_start(call, JOB_READ, &question, sizeof(question), look_in_table, on_table);
+        if (!errand_start_quietly(call, &question, sizeof(question), look_in_table, on_table)) {
+            give_otherwise(reading, ZP_BUSY);
+        }
     }
     call_release(call);
 }

@@ -99,7 +99,7 @@ static void on_wait_over(struct call *call)
     struct asking *asking = call->state;
     asking->over = true;
     call->on_deadline = NULL;
-    call_expect(call, clock_mono_us() + CALL_DEADLINE_US, ZP_BUSY,
+    call_expect(call, clock_mono_us() + call_deadline_us(call), ZP_BUSY,
                 "No answer came in time from behind the gateway; try again.");
     read_order(call);
 }

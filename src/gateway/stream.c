@@ -7,6 +7,7 @@
 
 #include "connection.h"
 #include "query.h"
+#include "quota.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,9 +15,12 @@
 
 #define STALL_US 10000000
 #define PIECE_BYTES_MAX ((size_t)64 * 1024) /* a piece must be taken within STALL_US: 6.4 KB/s is the least speed */
-#define RETRY_MS 2000
-#define DRAIN_RETRY_MS_MIN 500              /* after a drain clients come back spread over ten seconds */
+#define RETRY_MS_MIN 1000                   /* after a gateway that died clients come back spread over two seconds, */
+#define RETRY_MS_SPREAD 2000
+#define DRAIN_RETRY_MS_MIN 500              /* after a drain over ten, and to a full gateway over as much */
 #define DRAIN_RETRY_MS_SPREAD 10000
+#define LOOP_BYTES_MAX ((size_t)64 * 1024 * 1024) /* that a loop's queues share ... */
+#define ROOM_BYTES_MIN ((size_t)16 * 1024)        /* ... but an event or some fit into each */
 
 struct stream *stream_of(const struct call *call)
 {
@@ -50,6 +54,8 @@ static void gone(struct stream *stream)
               L_STR("request_id", stream->call->request_id));
     metric_add(&gateway_metrics[stream->ended_by], 1);
     metric_add(&gateway_metrics[METRIC_STREAMS_OPEN], -1);
+    stream->call->loop->stream_count--;
+    quota_give(stream->call->loop->gateway->quota, &stream->call->actor.user_id, &stream->location_id);
     timer_stop(&stream->stall);
     timer_stop(&stream->beat);
     timer_stop(&stream->expiry);
@@ -119,7 +125,7 @@ static void cut_off(struct stream *stream, enum gateway_metric reason)
     stream->ending = true;
     stop_watching_client(stream); /* a broken connection is readable for ever */
     buffer_reset(&stream->queue);
-    connection_break(connection_of(stream->call->req));
+    connection_abort(connection_of(stream->call->req));
     if (!stream->sending) {
         finish_soon(stream);
     }
@@ -141,16 +147,27 @@ static void on_expiry(struct timer *timer)
     stream_end(stream, METRIC_STREAM_EXPIRED);
 }
 
+/* Each client has its own time: those of one gateway must not come back all at once. */
+static unsigned draw(unsigned min, unsigned spread)
+{
+    uint32_t chance;
+    crypto_random(&chance, sizeof(chance));
+    return min + chance % spread;
+}
+
+static void put_retry(struct stream *stream, unsigned min_ms, unsigned spread_ms)
+{
+    char words[64];
+    int len = snprintf(words, sizeof(words), "retry: %u\n\n", draw(min_ms, spread_ms));
+    stream_put_text(stream, words, (size_t)len);
+}
+
 void streams_drain(struct loop *loop)
 {
     struct stream *next;
     for (struct stream *stream = loop->streams; stream != NULL; stream = next) {
-        uint32_t chance;
-        char words[64];
         next = stream->next;
-        crypto_random(&chance, sizeof(chance));
-        int len = snprintf(words, sizeof(words), "retry: %u\n\n", DRAIN_RETRY_MS_MIN + chance % DRAIN_RETRY_MS_SPREAD);
-        stream_put_text(stream, words, (size_t)len);
+        put_retry(stream, DRAIN_RETRY_MS_MIN, DRAIN_RETRY_MS_SPREAD);
         stream_end(stream, METRIC_STREAM_DRAINED);
     }
 }
@@ -202,7 +219,13 @@ static void on_proceed(h2o_generator_t *self, h2o_req_t *req)
 
 bool stream_has_room(const struct stream *stream)
 {
-    return !stream->ending && stream->queue.len < STREAM_ROOM_BYTES;
+    return !stream->ending && stream->queue.len < stream_room(stream);
+}
+
+size_t stream_room(const struct stream *stream)
+{
+    size_t share = LOOP_BYTES_MAX / (stream->call->loop->stream_count + 1);
+    return share > STREAM_ROOM_BYTES ? STREAM_ROOM_BYTES : share < ROOM_BYTES_MIN ? ROOM_BYTES_MIN : share;
 }
 
 void stream_put_text(struct stream *stream, const char *text, size_t len)
@@ -261,23 +284,38 @@ static void watch_client(struct stream *stream)
 
 static void begin_answer(struct stream *stream)
 {
-    char words[32];
     struct call *call = stream->call;
     call_header(call, "content-type", "text/event-stream");
     call_header(call, "cache-control", "no-store");
     call_header(call, "x-accel-buffering", "no");
     call_begin_stream(call, &stream->super);
     watch_client(stream);
-    int len = snprintf(words, sizeof(words), "retry: %d\n\n", RETRY_MS);
-    stream_put_text(stream, words, (size_t)len); /* the head goes out with it */
+    put_retry(stream, RETRY_MS_MIN, RETRY_MS_SPREAD); /* the head goes out with it */
+}
+
+/* Too many streams already: 429 for the user's own, else 503. */
+static bool take_place(struct call *call, const struct zp_id *location_id)
+{
+    enum zp_err err = quota_take(call->loop->gateway->quota, &call->actor.user_id, location_id);
+    if (err != ZP_OK) {
+        metric_add(&gateway_metrics[METRIC_STREAMS_FULL], 1);
+        call->retry_after_s = draw(DRAIN_RETRY_MS_MIN, DRAIN_RETRY_MS_SPREAD) / 1000 + 1;
+        call_problem(call, err, err == ZP_LIMITED ? "You have too many event streams open; close one."
+                                                  : "Too many event streams are open here; try again.");
+    }
+    return err == ZP_OK;
 }
 
 struct stream *stream_open(struct call *call, const struct stream_kind *kind, size_t size,
                            const struct zp_id *location_id, int32_t partition)
 {
     struct loop *loop = call->loop;
+    if (!take_place(call, location_id)) {
+        return NULL;
+    }
     struct stream *stream = calloc(1, size);
     if (stream == NULL) {
+        quota_give(loop->gateway->quota, &call->actor.user_id, location_id);
         call_problem(call, ZP_NO_MEMORY, NULL);
         return NULL;
     }
@@ -295,6 +333,7 @@ struct stream *stream_open(struct call *call, const struct stream_kind *kind, si
         stream->next->link = &stream->next;
     }
     loop->streams = stream;
+    loop->stream_count++;
     call->state = stream;
     metric_add(&gateway_metrics[METRIC_STREAMS_OPEN], 1);
     int64_t left_us = call->token_expires_at_s * 1000000 - clock_wall_us();

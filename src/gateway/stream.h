@@ -4,7 +4,7 @@
 
 #include "call.h"
 
-#define STREAM_ROOM_BYTES ((size_t)256 * 1024)      /* queued for one client; a queue over it takes nothing more */
+#define STREAM_ROOM_BYTES ((size_t)256 * 1024)      /* queued for one client, less when there are many of them */
 #define STREAM_QUEUE_BYTES_MAX ((size_t)2 * 1024 * 1024) /* ... but one event of any size fits on top */
 
 struct stream;
@@ -38,12 +38,14 @@ struct stream {
 };
 
 /* Begins the answer of a call with a stream of the kind; size bytes, struct stream first. The call's state becomes
- * the stream. NULL: the call has been answered with 503. */
+ * the stream. NULL: the call has been answered, with 503 or, when its user has too many already, 429. */
 struct stream *stream_open(struct call *call, const struct stream_kind *kind, size_t size,
                            const struct zp_id *location_id, int32_t partition);
 /* The call's stream, or NULL when it is over. A stream is freed by h2o's calls and by timers only, never inside the
  * functions below. */
 struct stream *stream_of(const struct call *call);
+/* How much may be queued for it now, in bytes: with more in its queue it takes nothing. */
+size_t stream_room(const struct stream *stream);
 bool stream_has_room(const struct stream *stream);
 /* Queues an event: id 0 is none; data is JSON on one line. */
 void stream_put(struct stream *stream, int64_t id, const char *event, const char *data, size_t len);

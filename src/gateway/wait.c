@@ -104,6 +104,9 @@ static void on_table(struct call *call, struct errand *errand)
 {
     struct submission *submission = call->state;
     const struct outcome *outcome = errand->found;
+    if (!call_open(call)) {
+        return;
+    }
     if (errand->err != ZP_OK) {
         look_later(submission);
     } else if (memcmp(outcome->fingerprint, submission->command.fingerprint, sizeof(outcome->fingerprint)) != 0) {
@@ -119,8 +122,10 @@ static void on_receipt(void *arg, enum zp_err err, const struct live_receipt *re
     struct call *call = submission->call;
     if (call_open(call)) {
         if (err == ZP_BUSY) {
-            (void)errand_start(call, JOB_READ, &submission->command.id, sizeof(submission->command.id), look_in_table,
-                               on_table);
+            if (!errand_start_quietly(call, &submission->command.id, sizeof(submission->command.id), look_in_table,
+                                      on_table)) {
+                look_later(submission); /* never 503: it is stored */
+            }
         } else if (err != ZP_OK || !receipt->settled) {
             look_later(submission);
         } else if (memcmp(receipt->fingerprint, submission->command.fingerprint, sizeof(receipt->fingerprint)) != 0) {

@@ -1,0 +1,197 @@
+/* sweep: drops the connections whose clients are slow or dead, each for a reason that is counted and logged.
+ *
+ * Called by loop.c twice a second and by connection.c when there is no room. h2o 2.2.5 has no write timeout, cuts a
+ * connection ten seconds after its last answer even in the middle of a request, and does not look at a client that it
+ * owes an answer. Streams and early answers guard themselves (stream.c, early.c).
+ * Invariants: a connection whose request has come whole is answered before it is dropped; a request has
+ * REQUEST_US from its first byte on, an answer that is not taken has time for its length; what requests and answers of
+ * a loop hold in memory is bounded, and the slow go first. */
+#include "sweep.h"
+
+#include "call.h"
+#include "gateway_parts.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#define IDLE_US INT64_C(10000000)     /* an ingress keeps its connections for 5 s: it closes them first */
+#define REQUEST_US INT64_C(10000000)
+#define CROWD_US_MIN INT64_C(1000000) /* nobody is called slow before */
+#define REQUEST_BYTES_MAX ((size_t)64 * 1024 * 1024) /* of requests under way, in a loop */
+#define LOOK_FOR_CLIENT_US 1000000    /* a wait older than that: is there still somebody? */
+#define QUIET_US INT64_C(6000000)     /* longer than an ingress keeps a connection */
+
+/* What one sweep has dropped, by reason: a line in the log for each, not for each connection. */
+static const struct { enum gateway_metric metric; const char *name; enum log_level level; } reasons[] = {
+    { METRIC_DROP_IDLE, "idle", LOG_DEBUG },
+    { METRIC_DROP_SLOW_REQUEST, "slow_request", LOG_INFO },
+    { METRIC_DROP_SLOW_READER, "slow_reader", LOG_INFO },
+    { METRIC_DROP_CROWDED, "crowded", LOG_INFO },
+    { METRIC_DROP_LEFT, "client_left", LOG_DEBUG },
+};
+
+struct tally { int64_t counts[ZP_COUNT(reasons)]; };
+
+static void count(struct tally *tally, enum gateway_metric reason)
+{
+    metric_add(&gateway_metrics[reason], 1);
+    for (size_t i = 0; i < ZP_COUNT(reasons); i++) {
+        tally->counts[i] += reasons[i].metric == reason;
+    }
+}
+
+static void drop(struct connection *connection, struct tally *tally, enum gateway_metric reason)
+{
+    connection->dropped = true;
+    count(tally, reason);
+    if (connection->call != NULL) {
+        connection->call->req->http1_is_persistent = 0; /* else h2o goes on with what was sent behind it */
+    }
+    if (reason == METRIC_DROP_IDLE) {
+        connection_break(connection);
+    } else {
+        connection_abort(connection);
+    }
+}
+
+static void tell(const struct loop *loop, const struct tally *tally)
+{
+    for (size_t i = 0; i < ZP_COUNT(reasons); i++) {
+        if (tally->counts[i] > 0) {
+            LOG_AT(reasons[i].level, "connections dropped", L_STR("reason", reasons[i].name),
+                   L_INT("count", tally->counts[i]), L_INT("open", loop->connection_count), { .key = NULL });
+        }
+    }
+}
+
+/* Nothing is owed to the client: it is idle, or has not sent its request whole. */
+static bool is_quiet(const struct connection *connection)
+{
+    return connection->call == NULL && connection->early == NULL && !connection->dropped;
+}
+
+static bool is_sending(const struct connection *connection)
+{
+    return connection->socket->input->size > 0;
+}
+
+/* ---- one connection ---- */
+
+/* What recv says of a byte, without taking it: more than 0 when there is one. */
+static ssize_t peek(const struct connection *connection)
+{
+    char byte;
+    return recv(h2o_socket_get_fd(connection->socket), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+}
+
+/* An idle connection may have been sent a request this moment, which then must be answered. */
+static void drop_idle(struct connection *connection, struct tally *tally, enum gateway_metric reason)
+{
+    if (peek(connection) <= 0) {
+        drop(connection, tally, reason);
+    }
+}
+
+static void look_at_quiet(struct connection *connection, int64_t now_us, struct tally *tally)
+{
+    if (!is_sending(connection)) {
+        connection->sending_since_us = 0;
+        if (now_us - connection->since_us > IDLE_US) {
+            drop_idle(connection, tally, METRIC_DROP_IDLE);
+        }
+    } else if (connection->sending_since_us == 0) {
+        connection->sending_since_us = now_us;
+    } else if (now_us - connection->sending_since_us > REQUEST_US) {
+        drop(connection, tally, METRIC_DROP_SLOW_REQUEST);
+    }
+}
+
+/* The end of what it sends: it has left, or it will send no more and may still listen. */
+static bool has_left(const struct connection *connection)
+{
+    ssize_t got = peek(connection);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+static void look_at_call(struct connection *connection, int64_t now_us, struct tally *tally)
+{
+    struct call *call = connection->call;
+    if (call->answered) {
+        if (connection->stream == NULL && now_us > call->taken_by_us) {
+            drop(connection, tally, METRIC_DROP_SLOW_READER);
+        }
+    } else if (call->on_deadline != NULL && now_us - call->began_us > LOOK_FOR_CLIENT_US && has_left(connection)) {
+        count(tally, METRIC_DROP_LEFT);
+        call_hurry(call); /* nobody waits: who only closed one direction gets what there is */
+    }
+}
+
+/* ---- all of them ---- */
+
+/* Requests that take up room slowly, or answers that nobody takes, when there are too many bytes of them. */
+static void free_memory(struct loop *loop, size_t request_bytes, struct tally *tally)
+{
+    bool requests = request_bytes > REQUEST_BYTES_MAX;
+    bool answers = loop->answer_bytes > CALL_ANSWERS_BYTES_MAX / 2;
+    for (struct connection *it = loop->connections; (requests || answers) && it != NULL; it = it->next) {
+        bool holds_request = is_quiet(it) && is_sending(it) && it->sending_since_us > 0 &&
+                             loop->now_us - it->sending_since_us > CROWD_US_MIN;
+        bool holds_answer = it->call != NULL && it->call->answered && it->stream == NULL && !it->dropped &&
+                            it->call->counted_bytes > 0 && loop->now_us - it->call->answered_us > CROWD_US_MIN;
+        if ((requests && holds_request) || (answers && holds_answer)) {
+            drop(it, tally, METRIC_DROP_CROWDED);
+        }
+    }
+}
+
+void sweep(struct loop *loop)
+{
+    struct tally tally = { 0 };
+    size_t request_bytes = 0;
+    for (struct connection *it = loop->connections; it != NULL; it = it->next) {
+        request_bytes += it->socket->input->size;
+        if (is_quiet(it)) {
+            look_at_quiet(it, loop->now_us, &tally);
+        } else if (it->call != NULL && !it->dropped) {
+            look_at_call(it, loop->now_us, &tally);
+        }
+    }
+    free_memory(loop, request_bytes, &tally);
+    tell(loop, &tally);
+}
+
+/* Those in the oldest quarter of the time that the longest one has been quiet for: at least that one. */
+void sweep_make_room(struct loop *loop)
+{
+    struct tally tally = { 0 };
+    int64_t oldest_us = INT64_MAX;
+    if (loop->now_us < loop->crowd_at_us) {
+        return; /* a pass over all of them for each that knocks would cost more than they do */
+    }
+    loop->crowd_at_us = loop->now_us + SWEEP_EVERY_US / 5;
+    for (const struct connection *it = loop->connections; it != NULL; it = it->next) {
+        oldest_us = is_quiet(it) && it->since_us < oldest_us ? it->since_us : oldest_us;
+    }
+    if (oldest_us > loop->now_us - CROWD_US_MIN) {
+        return;
+    }
+    int64_t until_us = oldest_us + (loop->now_us - oldest_us) / 4;
+    for (struct connection *it = loop->connections; it != NULL; it = it->next) {
+        if (is_quiet(it) && it->since_us <= until_us && is_sending(it)) {
+            drop(it, &tally, METRIC_DROP_CROWDED);
+        } else if (is_quiet(it) && it->since_us <= until_us) {
+            drop_idle(it, &tally, METRIC_DROP_CROWDED);
+        }
+    }
+    tell(loop, &tally);
+}
+
+size_t sweep_unsettled(const struct loop *loop)
+{
+    size_t count_unsettled = 0;
+    for (const struct connection *it = loop->connections; it != NULL; it = it->next) {
+        bool settled = it->dropped || (is_quiet(it) && !is_sending(it) && loop->now_us - it->since_us > QUIET_US);
+        count_unsettled += !settled;
+    }
+    return count_unsettled;
+}
