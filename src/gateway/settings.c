@@ -44,7 +44,7 @@ const struct setting GATEWAY_SETTINGS[] = {
     { "threads", SETTING_INT, "1", 1, 64, FIELD(threads), "Event loops, each on a thread of its own." },
     { "user_streams_max", SETTING_INT, "64", 1, 100000, FIELD(user_streams_max),
       "Event streams of one user; more are refused with 429." },
-    { "watchdog_ms", SETTING_INT, "30000", 1000, 600000, FIELD(watchdog_ms),
+    { "watchdog_ms", SETTING_INT, "30000", 10000, 600000, FIELD(watchdog_ms),
       "A thread that does not come round for so long ends the process to be restarted, in milliseconds; /livez fails "
       "after half of it." },
 };

@@ -148,7 +148,9 @@ void sweep(struct loop *loop)
 {
     struct tally tally = { 0 };
     size_t request_bytes = 0;
-    for (struct connection *it = loop->connections; it != NULL; it = it->next) {
+    struct connection *next;
+    for (struct connection *it = loop->connections; it != NULL; it = next) {
+        next = it->next; /* an answer may end it */
         request_bytes += it->socket->input->size;
         if (is_quiet(it)) {
             look_at_quiet(it, loop->now_us, &tally);

@@ -25,7 +25,7 @@ const struct setting WORKER_SETTINGS[] = {
       .help = "Seconds that a command's receipt stays in Redis." },
     { ROW(redis), .kind = SETTING_STR, .fallback = "redis://127.0.0.1:6379/0", .min = 1, .max = 2000,
       .help = "Redis, as redis://[[user]:password@]host:port/db." },
-    { ROW(watchdog_ms), .kind = SETTING_INT, .fallback = "30000", .min = 1000, .max = 600000,
+    { ROW(watchdog_ms), .kind = SETTING_INT, .fallback = "30000", .min = 20000, .max = 600000,
       .help = "A thread that does not come round for so long ends the process to be restarted, in milliseconds; /livez "
               "fails after half of it." },
     { ROW(worker_id), .kind = SETTING_STR, .fallback = "worker-1", .min = 1, .max = 200,

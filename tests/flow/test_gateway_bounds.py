@@ -1,5 +1,4 @@
 """What a gateway promises whatever is frozen, and to whoever is slow: an answer in time, a bounded cost, a reason."""
-import http.client
 import os
 import pathlib
 import re
@@ -175,6 +174,27 @@ def test_every_route_answers_in_time_while_a_part_is_frozen(whole_stack, part):
     eventually(lambda: stack.place(wait_s=10).status == 201, timeout_s=60, what=f"orders after {part} thawed")
 
 
+def test_a_thread_that_hangs_is_named_and_ends_the_process(whole_stack, tmp_path):
+    """A database that never answers, and a watchdog that is told to wait for less than that thread rightly may."""
+    stack = whole_stack
+    with OwnGateway(stack, tmp_path, "--watchdog-ms", 10000) as gateway:
+        frozen = family(stack.pid("postgres"))
+        send_all(frozen, signal.SIGSTOP)
+        try:
+            eventually(lambda: gateway.ops("/livez").status == 503, timeout_s=15, what="/livez fails")
+            assert b"[-]progress failed: places has not come round for" in gateway.ops("/livez").body
+            assert gateway.metric("zapora_watchdog_stalled") == 1
+            assert gateway.process.wait(15) == -signal.SIGABRT
+        finally:
+            send_all(frozen, signal.SIGCONT)
+        log = gateway.log.read_text()
+        assert '"message":"a thread makes no progress","thread":"places"' in log
+        assert '"message":"a thread hangs: the process ends itself to be restarted","thread":"places"' in log
+    eventually(lambda: stack.place(wait_s=10).status == 201, timeout_s=60)
+    for part in ("gateway-1", "worker-1", "worker-2"):  # as it is set, a frozen database trips nobody
+        assert "makes no progress" not in stack.log(part), part
+
+
 # ---- slow and dead clients ------------------------------------------------------------------------------------------
 
 HEAD = b"GET /menu-items HTTP/1.1\r\nHost: x\r\nX-Slow: "
@@ -338,39 +358,29 @@ def test_gateways_are_restarted_one_after_the_other_without_a_failed_request(sta
     assert sum(hammer.told_to_close for hammer in hammers) >= 4, "keep-alive connections are told that they end"
 
 
-def test_connections_in_the_kernels_queue_survive_the_closed_listener(stack, tmp_path):
-    """Clients that come one after the other on new connections while two gateways on the port stop and start."""
-    port = free_port()
-    gateways = [OwnGateway(stack, tmp_path, "--drain-unready-ms", 100, port=port) for _ in range(2)]
-    failures, count, stopping = [], [0] * 4, threading.Event()
-
-    def knock(number):
-        while not stopping.is_set():
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-            try:
-                connection.request("GET", "/menu-items", headers={"Connection": "close"})
-                assert connection.getresponse().status in (200, 422)
-                count[number] += 1
-            except Exception as error:
-                failures.append(repr(error))
-            connection.close()
-
-    threads = [threading.Thread(target=knock, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    try:
-        for number in (0, 1, 0, 1):
-            before = sum(count)
-            eventually(lambda: sum(count) > before + 100, timeout_s=30)
-            assert gateways[number].stop() == 0
-            gateways[number] = OwnGateway(stack, tmp_path, "--drain-unready-ms", 100, port=port)
-    finally:
-        stopping.set()
-        for thread in threads:
-            thread.join(30)
-        for gateway in gateways:
-            gateway.__exit__()
-    assert not failures and sum(count) > 400
+def test_a_listener_that_closes_resets_nobody(stack, tmp_path):
+    """Whoever the kernel has let in is answered; whoever comes later is not let in, instead of being reset."""
+    request = b"GET /menu-items?location_id=%s HTTP/1.1\r\nHost: x\r\n\r\n" % stack.location.encode()
+    with OwnGateway(stack, tmp_path, "--drain-unready-ms", 1000) as gateway:
+        gateway.api().get("/menu-items").expect(200)
+        stream = gateway.api(stack.token("kitchen")).events(f"/locations/{stack.location}/events")
+        next(stream)
+        began = time.monotonic()
+        gateway.process.send_signal(signal.SIGTERM)
+        eventually(lambda: gateway.ops("/readyz").status == 503, every_s=0.01)
+        gateway.process.send_signal(signal.SIGSTOP)
+        queued = [gateway.raw() for _ in range(200)]
+        for connection in queued:
+            connection.sendall(request)
+        time.sleep(max(0, began + 1.2 - time.monotonic()))  # until the time to close has come
+        gateway.process.send_signal(signal.SIGCONT)
+        assert b"retry: " in stream.response.read()  # the drain has begun: the listener is about to close
+        gateway.process.send_signal(signal.SIGSTOP)
+        with pytest.raises((TimeoutError, ConnectionRefusedError)):  # no SYN is answered any more
+            socket.create_connection(("127.0.0.1", gateway.port), timeout=0.5)
+        gateway.process.send_signal(signal.SIGCONT)
+        assert [connection.recv(12) for connection in queued] == [b"HTTP/1.1 200"] * len(queued)
+        assert gateway.process.wait(20) == 0
 
 
 def test_a_drain_is_unready_first_then_sends_everybody_away(stack, tmp_path):
