@@ -18,6 +18,7 @@
 #define REQUEST_US INT64_C(10000000)
 #define CROWD_US_MIN INT64_C(1000000) /* nobody is called slow before */
 #define REQUEST_BYTES_MAX ((size_t)64 * 1024 * 1024) /* of requests under way, in a loop */
+#define LARGE_BYTES ((size_t)4096)    /* who holds less frees nothing by being dropped */
 #define LOOK_FOR_CLIENT_US 1000000    /* a wait older than that: is there still somebody? */
 #define QUIET_US INT64_C(6000000)     /* longer than an ingress keeps a connection */
 
@@ -128,17 +129,22 @@ static void look_at_call(struct connection *connection, int64_t now_us, struct t
 
 /* ---- all of them ---- */
 
-/* Requests that take up room slowly, or answers that nobody takes, when there are too many bytes of them. */
-static void free_memory(struct loop *loop, size_t request_bytes, struct tally *tally)
+/* Drops those that hold a part of a large request, or an answer, for longer than that, until there is room again. */
+static void free_memory(struct loop *loop, int64_t age_us, size_t *request_bytes, size_t *answer_bytes,
+                        struct tally *tally)
 {
-    bool requests = request_bytes > REQUEST_BYTES_MAX;
-    bool answers = loop->answer_bytes > CALL_ANSWERS_BYTES_MAX / 2;
-    for (struct connection *it = loop->connections; (requests || answers) && it != NULL; it = it->next) {
-        bool holds_request = is_quiet(it) && is_sending(it) && it->sending_since_us > 0 &&
-                             loop->now_us - it->sending_since_us > CROWD_US_MIN;
-        bool holds_answer = it->call != NULL && it->call->answered && it->stream == NULL && !it->dropped &&
-                            it->call->counted_bytes > 0 && loop->now_us - it->call->answered_us > CROWD_US_MIN;
-        if ((requests && holds_request) || (answers && holds_answer)) {
+    int64_t since_us = loop->now_us - age_us;
+    for (struct connection *it = loop->connections; it != NULL; it = it->next) {
+        size_t held = it->socket->input->size;
+        const struct call *call = it->dropped || it->stream != NULL ? NULL : it->call;
+        bool holds_request = is_quiet(it) && held >= LARGE_BYTES && it->sending_since_us > 0 &&
+                             it->sending_since_us < since_us;
+        bool holds_answer = call != NULL && call->counted_bytes > 0 && call->answered_us < since_us;
+        if (holds_request && *request_bytes > REQUEST_BYTES_MAX) {
+            *request_bytes -= held;
+            drop(it, tally, METRIC_DROP_CROWDED);
+        } else if (holds_answer && *answer_bytes > CALL_ANSWERS_BYTES_MAX / 2) {
+            *answer_bytes -= call->counted_bytes;
             drop(it, tally, METRIC_DROP_CROWDED);
         }
     }
@@ -158,7 +164,12 @@ void sweep(struct loop *loop)
             look_at_call(it, loop->now_us, &tally);
         }
     }
-    free_memory(loop, request_bytes, &tally);
+    size_t answer_bytes = loop->answer_bytes;
+    for (int64_t age_us = REQUEST_US / 2; age_us >= CROWD_US_MIN; age_us /= 2) { /* the slowest first */
+        if (request_bytes > REQUEST_BYTES_MAX || answer_bytes > CALL_ANSWERS_BYTES_MAX / 2) {
+            free_memory(loop, age_us, &request_bytes, &answer_bytes, &tally);
+        }
+    }
     tell(loop, &tally);
 }
 
