@@ -6,6 +6,12 @@
 
 #include "zapora/message.h"
 
+/* A document that can't be what we wrote is told as any other column's value is: no client sent it. */
+static enum zp_err as_ours(enum zp_err err)
+{
+    return err == ZP_OK || err == ZP_NO_MEMORY ? err : ZP_INTERNAL;
+}
+
 static void put_reasons(const struct row_types *types, const struct column *column, const void *field,
                         struct buffer *out)
 {
@@ -30,7 +36,7 @@ static enum zp_err get_reasons(const struct reading *reading, const struct colum
     if (err == ZP_OK) {
         column_list_set(column, ret_field, reasons, count);
     }
-    return err;
+    return as_ours(err);
 }
 
 static void put_options(const struct row_types *types, const struct column *column, const void *field,
@@ -57,7 +63,7 @@ static enum zp_err get_options(const struct reading *reading, const struct colum
     if (err == ZP_OK) {
         column_list_set(column, ret_field, options, count);
     }
-    return err;
+    return as_ours(err);
 }
 
 static void put_settings(const struct row_types *types, const struct column *column, const void *field,
@@ -78,7 +84,7 @@ static enum zp_err get_settings(const struct reading *reading, const struct colu
                                 void *ret_field)
 {
     (void)column;
-    return message_settings_parse(value.data, (size_t)value.len, reading->arena, ret_field);
+    return as_ours(message_settings_parse(value.data, (size_t)value.len, reading->arena, ret_field));
 }
 
 static void put_menu(const struct row_types *types, const struct column *column, const void *field, struct buffer *out)
@@ -98,7 +104,7 @@ static enum zp_err get_menu(const struct reading *reading, const struct column *
                             void *ret_field)
 {
     (void)column;
-    return message_menu_doc_parse(value.data, (size_t)value.len, reading->arena, ret_field);
+    return as_ours(message_menu_doc_parse(value.data, (size_t)value.len, reading->arena, ret_field));
 }
 
 const struct column_kind COLUMN_REASONS = { OID_JSON, put_reasons, get_reasons, NULL };

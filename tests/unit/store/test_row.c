@@ -161,6 +161,27 @@ static void a_table_that_changed_meanwhile_is_told_apart(void **state)
     buffer_finish(&out);
 }
 
+/* Not MALFORMED or INVALID, which say what is wrong with a client's request. */
+static void a_damaged_document_is_an_error_of_ours(void **state)
+{
+    (void)state;
+    const struct order order = sample();
+    struct order read = { .version = 0 };
+    struct buffer out;
+    buffer_init(&out, 10000);
+    row_put(&types, SHAPE_ORDER, &order, &out);
+    struct field row = written(&out);
+    char *document = memmem(row.data, (size_t)row.len, "[{\"code\"", 8);
+    assert_non_null(document);
+    const struct reading reading = { .types = &types, .arena = &arena };
+    static const char damages[] = { '{', '\0', '\xff', ' ' };
+    for (size_t i = 0; i < sizeof(damages); i++) {
+        document[1] = damages[i] == '{' ? '[' : damages[i];
+        assert_int_equal(row_get(&reading, SHAPE_ORDER, row, &read), ZP_INTERNAL);
+    }
+    buffer_finish(&out);
+}
+
 /* Every cut and every byte turned over: an error or another order, never a read beyond the end. */
 static void damaged_rows_do_no_harm(void **state)
 {
@@ -240,6 +261,7 @@ int main(void)
         row_test(columns_that_are_not_ours_are_null_and_skipped),
         row_test(a_column_of_ours_that_is_missing_is_named),
         row_test(a_table_that_changed_meanwhile_is_told_apart),
+        row_test(a_damaged_document_is_an_error_of_ours),
         row_test(damaged_rows_do_no_harm),
         row_test(an_arena_that_is_full_is_told),
         row_test(null_where_there_must_be_something_is_an_error),
