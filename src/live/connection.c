@@ -5,6 +5,7 @@
  * ends exactly once and in order, also when the connection is lost; the descriptor is unwatched before it is closed. */
 #include "connection.h"
 
+#include "reader.h"
 #include "socket.h"
 
 #include <errno.h>
@@ -192,7 +193,7 @@ static void connected(struct connection *connection)
         try_addresses(connection, strerror(code));
         return;
     }
-    connection->reader = redisReaderCreate();
+    connection->reader = live_reader_create();
     if (connection->reader == NULL) {
         live_connection_doom(connection, "no memory");
         return;
