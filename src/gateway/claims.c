@@ -137,12 +137,16 @@ const char *claims_judge_payload(struct text json, int64_t now_s, struct princip
     return NULL;
 }
 
+/* All of them, or NULL: a token that lacks one would shut its holder out for as long as it lives. */
 static json_t *locations_json(const struct actor *actor)
 {
     char text[ID_TEXT_SIZE];
     json_t *list = json_array();
     for (size_t i = 0; i < actor->location_count; i++) {
-        (void)json_array_append_new(list, json_string(id_format(&actor->locations[i], text)));
+        if (json_array_append_new(list, json_string(id_format(&actor->locations[i], text))) != 0) {
+            json_decref(list);
+            return NULL;
+        }
     }
     return list;
 }
@@ -154,9 +158,10 @@ char *claims_write(const struct principal *principal, int64_t now_s, bool with_n
         "{s:s, s:s, s:s, s:s, s:o, s:I, s:I}", "iss", TOKEN_ISSUER, "aud", TOKEN_AUDIENCE, "sub",
         id_format(&principal->actor.user_id, user), "role", ACTOR_ROLE_WORDS.names[principal->actor.role], "locations",
         locations_json(&principal->actor), "iat", (json_int_t)now_s, "exp", (json_int_t)(now_s + TOKEN_LIFE_S));
-    if (claims != NULL && with_names) {
-        (void)json_object_set_new(claims, "name", json_string(principal->name));
-        (void)json_object_set_new(claims, "email", json_string(principal->email));
+    bool whole = claims != NULL;
+    if (whole && with_names) {
+        whole = json_object_set_new(claims, "name", json_string(principal->name)) == 0 &&
+                json_object_set_new(claims, "email", json_string(principal->email)) == 0;
     }
-    return claims == NULL ? NULL : json_dumps(claims, JSON_COMPACT);
+    return whole ? json_dumps(claims, JSON_COMPACT) : NULL;
 }
