@@ -65,9 +65,14 @@ static void take_fact(struct worker *worker, struct takeover *takeover, struct t
         flush(worker, takeover, turn);
         err = turn_add_fact(turn, record, &why);
     }
+    if (err == ZP_NO_MEMORY) { /* an empty turn holds any one record; a fact that is passed over would be lost */
+        takeover_put_off(worker, takeover, "fold", "not enough memory");
+        turn_reset(turn);
+        return;
+    }
     if (err != ZP_OK) { /* not ours: readers skip it, and so do we */
         log_warn("a record of the events topic cannot be read", L_INT("partition", record->partition),
-                 L_INT("offset", record->offset), L_STR("why", why == NULL ? "too large" : why));
+                 L_INT("offset", record->offset), L_STR("why", why));
         return;
     }
     struct partition *partition = &worker->partitions[takeover->partition];

@@ -63,6 +63,17 @@ static bool name_suspect(struct worker *worker, struct partition *partition, con
     return err == ZP_OK;
 }
 
+/* An empty turn holds any one record: the machine has no memory, which is not this record's fault. It comes again with
+ * the next takeover. */
+static void put_off(struct worker *worker, struct turn *turn, struct partition *partition, int32_t number)
+{
+    turn_reset(turn);
+    if (partition->solo) { /* an error that is survived is no death */
+        (void)!store_partition_try(worker->store, number, &partition->owner, -1);
+    }
+    worker_retake(worker, number, 500);
+}
+
 /* Takes a record that may be next. Gives false when the turn is full and the record has to wait. */
 static bool take(struct worker *worker, struct turn *turn, struct record *record)
 {
@@ -83,10 +94,11 @@ static bool take(struct worker *worker, struct turn *turn, struct record *record
     char error[PARK_ERROR_SIZE];
     struct parking parking;
     bool is_parked = will_be_parked(partition, record->offset, error, sizeof error, &parking);
-    enum zp_err err = turn_add_record(turn, record, is_parked ? &parking : NULL);
-    if (err != ZP_OK) {
-        ZP_ASSERT(turn->count > 0); /* an empty turn holds any one record */
-        return false;
+    if (turn_add_record(turn, record, is_parked ? &parking : NULL) != ZP_OK) {
+        if (turn->count == 0) {
+            put_off(worker, turn, partition, record->partition);
+        }
+        return turn->count == 0;
     }
     partition->gathered_offset++;
     partition->gaps = 0;
