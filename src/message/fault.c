@@ -52,7 +52,8 @@ static const char *words_detail(const struct words *words, struct arena *arena)
     char list[WORDS_SHOWN_SIZE] = "";
     size_t len = 0;
 
-    for (size_t i = 0; i < words->count && len < sizeof(list); i++) {
+    for (size_t i = 0; i < words->count; i++) {
+        ZP_ASSERT(len < sizeof(list));
         len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", i == 0 ? "" : ", ", words->names[i]);
     }
     return arena_printf(arena, "must be one of %s", list);
@@ -78,10 +79,9 @@ const char *fault_detail(enum fault fault, const struct field *field, struct are
         return arena_printf(arena, "must have at least %" PRId64, field->min);
     case FAULT_TOO_MANY:
         return arena_printf(arena, "must have at most %" PRId64, field->max);
-    case FAULT_UNKNOWN_VALUE:
-        return words_detail(field->words, arena);
     default:
-        zp_panic(__FILE__, __LINE__, "every fault has a sentence");
+        ZP_ASSERT(fault == FAULT_UNKNOWN_VALUE); /* every fault has a sentence */
+        return words_detail(field->words, arena);
     }
 }
 

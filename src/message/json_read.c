@@ -54,10 +54,8 @@ static void judge(struct reader *r, const struct path *path, const struct field 
 /* Names that no row took. */
 static void judge_strangers(struct reader *r, const struct thing *thing, json_t *object, const struct path *path)
 {
-    const char *name;
-    json_t *value;
-
-    json_object_foreach(object, name, value) {
+    for (void *iter = json_object_iter(object); iter != NULL; iter = json_object_iter_next(object, iter)) {
+        const char *name = json_object_iter_key(iter);
         size_t i = 0;
         while (i < thing->count && strcmp(thing->fields[i].name, name) != 0) {
             i++;
@@ -79,7 +77,7 @@ static void read_object(struct reader *r, const struct thing *thing, json_t *obj
         struct path at = { .up = path, .name = field->name, .name_len = field->name_len };
         json_t *value = json_object_get(object, field->name);
         known += value != NULL;
-        if (value != NULL && !json_is_null(value)) {
+        if (value != NULL && json_typeof(value) != JSON_NULL) {
             read_value(r, field, value, &at, self);
         } else if (field->flags & REQUIRED) {
             judge(r, &at, field, FAULT_IS_REQUIRED);
@@ -119,7 +117,7 @@ static enum fault set_scalar(struct reader *r, const struct field *field, json_t
     switch (json_typeof(json)) {
     case JSON_TRUE:
     case JSON_FALSE:
-        return set_bool(field, self, json_is_true(json));
+        return set_bool(field, self, json_typeof(json) == JSON_TRUE);
     case JSON_INTEGER:
         return set_int(field, self, json_integer_value(json));
     case JSON_REAL:
@@ -135,12 +133,12 @@ static void read_value(struct reader *r, const struct field *field, json_t *json
 {
     if (field->kind == FIELD_REFUSED) {
         judge(r, path, field, FAULT_NOT_SUPPORTED);
-    } else if (field->kind == FIELD_THING && json_is_object(json)) {
+    } else if (field->kind == FIELD_THING && json_typeof(json) == JSON_OBJECT) {
         read_object(r, field->thing, json, path, (char *)self + field->offset);
         if (field->count_at != 0) {
             *(bool *)((char *)self + field->count_at) = true;
         }
-    } else if (field_is_list(field) && json_is_array(json)) {
+    } else if (field_is_list(field) && json_typeof(json) == JSON_ARRAY) {
         read_array(r, field, json, path, self);
     } else {
         judge(r, path, field, set_scalar(r, field, json, self));

@@ -117,9 +117,9 @@ void json_tame_numbers(char *body)
             len++;
         }
         const char *tamed = len > 0 ? tame(at, len) : NULL;
-        if (tamed != NULL && strlen(tamed) <= len) { /* overflowing takes more digits than that */
+        if (tamed != NULL) {
             memset(at, ' ', len);
-            memcpy(at, tamed, strlen(tamed));
+            memcpy(at, tamed, strnlen(tamed, len)); /* overflowing takes more digits than that */
         }
         at += len > 0 ? len : 1;
     }

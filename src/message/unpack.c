@@ -63,13 +63,20 @@ static bool fine(struct unpack *u, const struct path *path, const struct field *
 
 static bool take(struct unpack *u, const struct path *path, struct mp_token *ret_token)
 {
-    return mp_next(&u->cursor, ret_token) || fail(u, path, "this is not msgpack, or it is cut off");
+    bool is_taken = mp_next(&u->cursor, ret_token);
+    if (!is_taken) {
+        fail(u, path, "this is not msgpack, or it is cut off");
+    }
+    return is_taken;
 }
 
 static bool skip(struct unpack *u, const struct path *path, size_t depth_left)
 {
-    return mp_skip(&u->cursor, depth_left) ||
+    bool is_skipped = mp_skip(&u->cursor, depth_left);
+    if (!is_skipped) {
         fail(u, path, "this is not msgpack, or it is cut off, or nested too deeply");
+    }
+    return is_skipped;
 }
 
 /* ---- one value ------------------------------------------------------------------------------------------------ */
@@ -90,9 +97,11 @@ static bool unpack_list(struct unpack *u, const struct field *field, const struc
     for (size_t i = 0; i < count; i++) {
         struct path at = { .up = path, .index = i };
         bool is_given;
-        if (!unpack_value(u, &element, &at, depth_left, (char *)elements + i * size, &is_given) ||
-            (!is_given && !fine(u, &at, &element, FAULT_IS_REQUIRED))) {
+        if (!unpack_value(u, &element, &at, depth_left, (char *)elements + i * size, &is_given)) {
             return false;
+        }
+        if (!is_given) {
+            return fine(u, &at, &element, FAULT_IS_REQUIRED);
         }
     }
     return true;
@@ -134,8 +143,8 @@ static bool unpack_value(struct unpack *u, const struct field *field, const stru
         return unpack_thing(u, &token, field->thing, VARIANT_ANY, path, depth_left, (char *)self + field->offset);
     }
     if (field_is_list(field) && token.type == MP_LIST) {
-        return depth_left > 0 ? unpack_list(u, field, path, depth_left - 1, token.len, self)
-                              : fine(u, path, field, FAULT_TOO_DEEP);
+        ZP_ASSERT(depth_left > 0); /* our own rows end long before; what has no row is skipped, and bounded there */
+        return unpack_list(u, field, path, depth_left - 1, token.len, self);
     }
     return fine(u, path, field, set_scalar(field, self, &token, u->arena));
 }
@@ -229,9 +238,7 @@ static bool unpack_thing(struct unpack *u, const struct mp_token *head, const st
     if (head->type != MP_MAP) {
         return fail(u, path, "must be a map");
     }
-    if (depth_left == 0) {
-        return fine(u, path, NULL, FAULT_TOO_DEEP);
-    }
+    ZP_ASSERT(depth_left > 0);
     map.depth_left = depth_left - 1;
     for (size_t left = head->len; left > 0; left--) {
         if (!unpack_pair(u, &map)) {

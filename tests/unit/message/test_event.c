@@ -137,6 +137,8 @@ static const struct row {
     { "no order id", EV_ORDER_PLACED, "/order_id", NULL, "/order_id: this is required" },
     { "no command", EV_ORDER_PLACED, "/command_id", NULL, "/command_id: this is required" },
     { "nobody", EV_ORDER_PLACED, "/by", NULL, "/by: this is required" },
+    { "somebody who is a huge number", EV_ORDER_PLACED, "/by", "{\"$uint\":\"18446744073709551615\"}",
+      "/by: must be a string" },
     { "no order", EV_ORDER_PLACED, "/order", NULL, "/order: this is required" },
     { "an order that is a list", EV_ORDER_PLACED, "/order", "[]", "/order: must be a map" },
     { "an order without lines", EV_ORDER_PLACED, "/order/lines", NULL, "/order/lines: this is required" },
@@ -200,6 +202,8 @@ static void headers_and_key_are_judged(void **state)
         { "another type",       "ce_type", "order_ready", "the header ce_type is not the event's type" },
         { "no command",         "command_id", NULL,       "the header command_id is not the event's" },
         { "another command",    "command_id", UUID_OTHER, "the header command_id is not the event's" },
+        { "the type of another event", "ce_type", "order_readied", "the header ce_type is not the event's type" },
+        { "an offset in letters", "command_offset", "1a",  "the header command_offset is no number" },
         { "no offset",          "command_offset", NULL,   "the header command_offset is no number" },
         { "an empty offset",    "command_offset", "",     "the header command_offset is no number" },
         { "a negative offset",  "command_offset", "-1",   "the header command_offset is no number" },
@@ -250,6 +254,8 @@ static void any_detail_can_be_read_again(void **state)
         { "control characters",      "a\r\n\tb\x01\x7f\xc2\x85", "a?\n\tb???" },
         { "no UTF-8 at all",         "\xff\xfe\x80",            "???" },
         { "a surrogate",             "\xed\xa0\x80",            "???" },
+        { "what stands before them", "\xed\x9f\xbb",            "\xed\x9f\xbb" },
+        { "an emoji that is cut off", "a\xf0\x9f\x8d",          "a???" },
         { "everything that is fine", "ä€🍕\n\t\"\\",            "ä€🍕\n\t\"\\" },
     };
 
