@@ -1,4 +1,4 @@
-/* topics_plan: compares a topic's file with the topic as it is. Pure; for topics_apply and its tests. */
+/* topics_plan: one topic's file, and how it compares with the topic as it is. For topics_apply and the tests. */
 #ifndef ZAPORA_BUS_TOPICS_PLAN_H
 #define ZAPORA_BUS_TOPICS_PLAN_H
 
@@ -21,6 +21,11 @@ struct bus_topic_now {
 };
 
 enum bus_topic_step { BUS_TOPIC_FITS, BUS_TOPIC_CREATE, BUS_TOPIC_ALTER, BUS_TOPIC_REFUSE };
+
+/* Reads one topic's file; `name` is the file's, which must be the topic's. ZP_INVALID with file, line and reason in
+ * why; ret_topic is untouched then. */
+enum zp_err bus_topic_file_read(FILE *in, const char *name, struct bus_topic *ret_topic,
+                                char why[BUS_WHY_SIZE]) ZP_MUST_CHECK;
 
 /* The file's topic with another number of replicas, and min.insync.replicas not above it; replicas 0: as it is. */
 void bus_topic_resize(struct bus_topic *topic, int64_t replicas);

@@ -3,6 +3,7 @@
  * Called by the command line. Invariant: a topic that is given out has a name that is its file's, at least one
  * partition and one replica, and no setting twice; the topics are sorted by name and none stands twice. */
 #include "mapping.h"
+#include "topics_plan.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -117,6 +118,16 @@ static int yaml_named(const struct dirent *entry)
     return entry->d_name[0] != '.' && len > 5 && strcmp(entry->d_name + len - 5, ".yaml") == 0;
 }
 
+enum zp_err bus_topic_file_read(FILE *in, const char *name, struct bus_topic *ret_topic, char why[BUS_WHY_SIZE])
+{
+    struct bus_topic topic = { 0 };
+    enum zp_err err = bus_mapping_read(in, name, file_fields, &topic, why);
+    if (err == ZP_OK) {
+        *ret_topic = topic;
+    }
+    return err;
+}
+
 static enum zp_err file_read(const char *dir, const char *name, struct bus_topic *ret_topic, char why[BUS_WHY_SIZE])
 {
     char path[4096];
@@ -125,12 +136,8 @@ static enum zp_err file_read(const char *dir, const char *name, struct bus_topic
         snprintf(why, BUS_WHY_SIZE, "%.100s: %s", name, strerror(errno));
         return ZP_INVALID;
     }
-    struct bus_topic topic = { 0 };
-    enum zp_err err = bus_mapping_read(in, name, file_fields, &topic, why);
+    enum zp_err err = bus_topic_file_read(in, name, ret_topic, why);
     fclose(in);
-    if (err == ZP_OK) {
-        *ret_topic = topic;
-    }
     return err;
 }
 

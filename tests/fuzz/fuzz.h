@@ -1,19 +1,18 @@
 /* fuzz: what the fuzz targets share. Each has one function, run by libFuzzer with inputs it makes up, and by the
  * unit tests with those that were kept in corpus/.
  *
- *     CC=clang-14 CFLAGS=-fsanitize=fuzzer-no-link meson setup build-fuzz -Db_sanitize=address,undefined \
- *         -Db_lundef=false
- *     ninja -C build-fuzz tests/unit/message/fuzz_place_parse
- *     build-fuzz/tests/unit/message/fuzz_place_parse -max_total_time=120 tests/fuzz/corpus/place_parse
+ *     tests/run fuzz --seconds 60 place_parse
  *
- * A command's input starts with a byte that says its type; the rest of it, and all of the others, is what is read. */
+ * Where an input is more than what is read, the target's head says how it is cut up. */
 #ifndef TEST_FUZZ_H
 #define TEST_FUZZ_H
 
 #include "zapora/message.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,4 +1,5 @@
-/* Any bytes as the value of a command. What is believed must be written to bytes that read back the same. */
+/* Any bytes as the value of a command, after a byte that says its type. What is believed must be written to bytes that
+ * read back the same. */
 #include "fuzz.h"
 
 #include "pack.h"
