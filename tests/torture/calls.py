@@ -1,0 +1,69 @@
+#!/usr/bin/python3
+"""Holds what our code calls against what torture makes fail. Usage: calls.py NM NAME,... ARCHIVE...
+
+NAME are the calls that the wraps replace, ARCHIVE the rooms' static libraries. Every other call out of them has a row
+here that says why it is not made to fail. A call without a row is a fault, and so is a row that nothing needs.
+"""
+import re
+import subprocess
+import sys
+
+# Cannot fail, by its standard or its library's word; or its failure is not told (and then nothing can be done).
+NEVER = r"""__\w+ abort alphasort64 clock_gettime close closedir fclose free getenv getrusage gai_strerror freeaddrinfo
+    mem\w+ str\w+ qsort poll signal sig\w+ sysconf stdout
+    (v?f?|v?sn)printf fputc fwrite
+    crypto_generichash_\w+ crypto_hash_sha256 crypto_pwhash_str_needs_rehash randombytes_buf sodium_\w+
+    json_(array_get|array_size|delete|integer_value|object_\w+|string_length|string_value)
+    jwt_free jwt_get_alg yaml_event_delete yaml_parser_delete yaml_parser_set_input_file
+    pthread_(attr|mutex|cond|rwlock|sigmask|join|once)\w*"""
+
+# Tells no failure apart: a password does not fit, a figure of /proc is left out of a page.
+NO_DIFFERENCE = "crypto_pwhash_str_verify fgets fread readdir64"
+
+# h2o ends the process when it finds no memory; its sockets fail when the peer goes, which the flow tests let it do.
+H2O = r"h2o_\w+"
+
+# Fail when a server, a socket or a thread does: what the integration tests and the bus' own Kafka let happen.
+OUTSIDE = r"""PQ\w+ rd_kafka_\w+ redisReader\w+ freeReplyObject
+    socket bind listen connect send recv write shutdown getaddrinfo getsockname [gs]etsockopt
+    eventfd signalfd [gs]etrlimit64 pthread_create"""
+
+ROWS = [row for rows in (NEVER, NO_DIFFERENCE, H2O, OUTSIDE) for row in rows.split()]
+
+# What compilers and sanitizers put in.
+INSERTED = re.compile(r"__(asan|ubsan|sanitizer|gcov|llvm|lsan|odr)\w*|_GLOBAL_OFFSET_TABLE_|_DYNAMIC")
+
+
+def symbols(nm, archives):
+    """Names that the archives call and don't have, and names that they have."""
+    called, own = set(), set()
+    listing = subprocess.run([nm, *archives], check=True, capture_output=True, text=True).stdout
+    for line in listing.splitlines():
+        words = line.split()
+        if len(words) == 2 and words[0] in "Uw":
+            called.add(words[1])
+        elif len(words) == 3 and words[1] in "TDBRCVWG":
+            own.add(words[2])
+    return called - own, own
+
+
+def main():
+    nm, wrapped, *archives = sys.argv[1:]
+    wrapped = set(wrapped.split(","))
+    called, own = symbols(nm, archives)
+    called = {name for name in called if not INSERTED.fullmatch(name)}
+    faults = [f"{name} is called, and neither replaced by tests/torture/wraps_*.c nor in a row of calls.py"
+              for name in sorted(called - wrapped) if not any(re.fullmatch(row, name) for row in ROWS)]
+    faults += [f"{name} is replaced, and nobody calls it" for name in sorted(wrapped - called - own)]
+    faults += [f"nothing needs the row {row}" for row in ROWS
+               if not row.startswith("__") and not any(re.fullmatch(row, name) for name in called)]
+    print("1..1")
+    print("not ok" if faults else "ok", "1 - every call that can fail is made to fail, or a row says why not")
+    for fault in faults:
+        print("#", fault)
+    print(f"# {len(wrapped)} functions are replaced, {len(called & wrapped)} of them the libraries'")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

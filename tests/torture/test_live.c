@@ -1,0 +1,91 @@
+/* Notes, receipts and requests to Redis with each call failing once. */
+#include "torture.h"
+
+#include "receipt.h"
+#include "request.h"
+#include "ring.h"
+
+static const char json[] = "{\"seq\":5,\"order\":{\"id\":1}}";
+static const struct note_frame frame = {
+    .kind = NOTE_EVENT, .offset = -1,
+    .note = { .location_id = { { 1 } }, .order_id = { { 2 } }, .command_id = { { 3 } }, .type = EV_ORDER_PLACED,
+              .seq = 5, .version = 1, .head = { .seq = 5 }, .json = json, .json_len = sizeof(json) - 1,
+              .order_json = json + 17, .order_json_len = 8 },
+};
+
+static struct buffer out;
+static struct buffer bytes;
+static struct live_shared *shared;
+static struct ring ring;
+
+static void open_buffers(void)
+{
+    buffer_init(&out, NOTE_BYTES_MAX);
+    buffer_init(&bytes, NOTE_BYTES_MAX);
+    live_note_encode(&frame, &bytes);
+    assert_int_equal(bytes.err, ZP_OK);
+}
+
+static void close_buffers(void)
+{
+    live_shared_release(shared);
+    shared = NULL;
+    buffer_finish(&out);
+    buffer_finish(&bytes);
+}
+
+static enum zp_err a_note_is_written(void)
+{
+    buffer_reset(&out);
+    live_request(&out, 3);
+    live_request_text(&out, "PUBLISH");
+    live_request_key(&out, live_key_channel(&frame.note.location_id));
+    live_request_note(&out, &frame);
+    live_request_get(&out, live_key_head(&frame.note.location_id));
+    return out.err;
+}
+
+static enum zp_err a_note_is_heard(void)
+{
+    live_shared_release(shared);
+    shared = live_shared_read(bytes.data, bytes.len);
+    return shared == NULL ? ZP_NO_MEMORY : ZP_OK;
+}
+
+static enum zp_err a_receipt_is_printed(void)
+{
+    static const struct reason reason = { "item_unknown", "/lines/0", "no such item" };
+    const struct outcome outcome = { .err = ZP_INVALID, .reasons = &reason, .reason_count = 1 };
+    struct buffer reasons;
+    buffer_init(&reasons, RECEIPT_BYTES_MAX);
+    const struct live_receipt receipt = live_receipt_of_outcome(&outcome, &reasons);
+    enum zp_err err = reasons.err;
+    buffer_reset(&out);
+    if (err == ZP_OK) {
+        live_receipt_print(&receipt, &out);
+        err = out.err;
+    }
+    buffer_finish(&reasons);
+    return err;
+}
+
+static enum zp_err a_ring_is_made(void)
+{
+    enum zp_err err = live_ring_init(&ring, 16, 4096);
+    if (err == ZP_OK) {
+        live_ring_finish(&ring);
+    }
+    return err;
+}
+
+static const struct torture rows[] = {
+    { "a note is written", open_buffers, a_note_is_written, NULL, close_buffers, 0, ZP_OK },
+    { "a note is heard", open_buffers, a_note_is_heard, NULL, close_buffers, 0, ZP_OK },
+    { "a receipt is printed", open_buffers, a_receipt_is_printed, NULL, close_buffers, 0, ZP_OK },
+    { "a ring is made", NULL, a_ring_is_made, NULL, NULL, 0, ZP_OK },
+};
+
+int main(void)
+{
+    return torture_main("live", rows, ZP_COUNT(rows));
+}
