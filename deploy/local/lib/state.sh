@@ -16,7 +16,7 @@ state_init() {
     build_dir=$(state_build_dir)
     # These are this script's own settings; a role must not take them for its.
     export -n ZAPORA_LOCAL_DIR ZAPORA_BUILD_DIR ZAPORA_MESON_ARGS ZAPORA_WORKERS ZAPORA_GATEWAYS
-    export -n ZAPORA_KAFKA_JVM_OPTIONS
+    export -n ZAPORA_BROKERS ZAPORA_KAFKA_JVM_OPTIONS
 }
 
 # An explicit folder, else the one the stack was made with, else one inside the state.
@@ -139,6 +139,16 @@ env_add_address() { # env_add_address KEY PREFIX [SUFFIX]: with a port of its ow
     env_add "$1" "${2}127.0.0.1:$port_taken${3:-}"
 }
 
+env_add_addresses() { # env_add_addresses KEY COUNT: host:port, COUNT of them with commas between
+    local number list=''
+    env_has "$1" && return
+    for ((number = 1; number <= $2; number++)); do
+        port_take
+        list+=,127.0.0.1:$port_taken
+    done
+    env_add "$1" "${list#,}"
+}
+
 port_is_free() {
     perl -MIO::Socket::INET -e '
         exit !IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], ReuseAddr => 1)' "$1"
@@ -156,19 +166,22 @@ state_count() { # state_count VARIABLE DEFAULT
 
 # Writes what is missing in the env file, and the two key files. Later calls change nothing.
 state_fill_env() {
-    local workers gateways
+    local workers gateways brokers
     workers=$(state_count ZAPORA_WORKERS 2)
     gateways=$(state_count ZAPORA_GATEWAYS 1)
+    brokers=$(state_count ZAPORA_BROKERS 1)
+    ((brokers == 1 || brokers == 3)) || die "ZAPORA_BROKERS: \"$brokers\" is neither 1 nor 3"
     if [[ ! -e $env_file ]]; then
         env_new='# Written by deploy/local/up, once: what is here survives each later up. To use it in a shell:'$'\n'
         env_new+="#   set -a; . $(quote "$env_file"); set +a"$'\n'
     fi
     env_set ZAPORA_BIN "$build_dir/$build_target"
-    state_fill_ports "$gateways" "$workers"
+    state_fill_ports "$gateways" "$workers" "$brokers"
     state_fill_keys
     state_fill_demo
     env_set ZAPORA_LOCAL_GATEWAYS "$gateways"
     env_set ZAPORA_LOCAL_WORKERS "$workers"
+    env_add ZAPORA_LOCAL_BROKERS "$brokers" # a log does not change its number of brokers later
     env_flush
 }
 
@@ -190,8 +203,8 @@ state_fill_ports() {
     for ((number = 1; number <= $2; number++)); do
         env_add_address "$(url_key worker "$number" OPS_)" http://
     done
-    env_add_address ZAPORA_KAFKA ''
-    env_add_address ZAPORA_LOCAL_KAFKA_CONTROLLER ''
+    env_add_addresses ZAPORA_KAFKA "$3"
+    env_add_addresses ZAPORA_LOCAL_KAFKA_CONTROLLER "$3"
     env_add_address ZAPORA_REDIS redis:// /0
     if ! env_has ZAPORA_POSTGRES; then
         port_take
@@ -221,6 +234,17 @@ state_fill_demo() {
         env_add "ZAPORA_DEMO_${role^^}_EMAIL" "$role@demo.example"
         env_add "ZAPORA_DEMO_${role^^}_PASSWORD" "$(random_hex 12)"
     done
+}
+
+backing=()
+# The servers of this stack: Kafka's first node is called kafka, the others kafka-2 and kafka-3.
+state_backing() { # fills the array backing
+    local number
+    backing=(kafka)
+    for ((number = 2; number <= $(env_read ZAPORA_LOCAL_BROKERS || printf 1); number++)); do
+        backing+=("kafka-$number")
+    done
+    backing+=(postgres redis)
 }
 
 # "host:port" of a URL such as http://host:port/… or postgresql://user:password@host:port/…

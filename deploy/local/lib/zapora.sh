@@ -1,11 +1,13 @@
 # shellcheck shell=bash
 # The roles of zapora: they are told everything by ZAPORA_* in their environment.
 
+# A role is told ZAPORA_LOCAL_VIA_KAFKA, _POSTGRES or _REDIS instead of the server's own address, if the env file has it:
+# tests/fault writes it there before the first up, and lies in between.
 zapora_environment() { # fills the array zapora_env
     local key
     zapora_env=("ZAPORA_TOPICS_DIR=$local_root/topics" "ZAPORA_MIGRATIONS_DIR=$local_root/migrations")
     for key in KAFKA POSTGRES REDIS JWT_KEY_FILE ID_KEY_FILE; do
-        zapora_env+=("ZAPORA_$key=$(env_read "ZAPORA_$key")")
+        zapora_env+=("ZAPORA_$key=$(env_read "ZAPORA_LOCAL_VIA_$key" || env_read "ZAPORA_$key")")
     done
 }
 
@@ -58,10 +60,10 @@ zapora_check() {
 # What a role waits for may die while we wait for the role.
 zapora_tend() {
     local part part_child
-    for part in kafka postgres redis; do
+    for part in "${backing[@]}"; do
         if ! part_pid "$part" >/dev/null && [[ -e $run_dir/$part.pid ]]; then
             printf '%s died meanwhile: started again\n' "$part"
-            "${part}_start" "$part"
+            "$(part_kind "$part")_start" "$part"
         fi
     done
 }
