@@ -74,6 +74,23 @@ static void put_off(struct worker *worker, struct turn *turn, struct partition *
     worker_retake(worker, number, 500);
 }
 
+static bool goes_apart(const struct partition *partition)
+{
+    return partition->solo || partition->doubt > 0;
+}
+
+/* What is doubted shares its turn with no other partition: a failure then costs nobody else anything. */
+static bool may_join(const struct worker *worker, const struct turn *turn, const struct record *record)
+{
+    const struct partition *partition = &worker->partitions[record->partition];
+    if (turn->count == 0) {
+        return true;
+    }
+    int32_t first = turn->entries[0].outcome.partition;
+    return !partition->solo &&
+           (first == record->partition || !(goes_apart(partition) || goes_apart(&worker->partitions[first])));
+}
+
 /* Takes a record that may be next. Gives false when the turn is full and the record has to wait. */
 static bool take(struct worker *worker, struct turn *turn, struct record *record)
 {
@@ -85,7 +102,7 @@ static bool take(struct worker *worker, struct turn *turn, struct record *record
         seek_back(worker, partition, record->partition, record->offset);
         return true;
     }
-    if (partition->solo && turn->count > 0) {
+    if (!may_join(worker, turn, record)) {
         return false;
     }
     if (!name_suspect(worker, partition, record)) {
@@ -110,7 +127,11 @@ static bool is_full(const struct worker *worker, const struct turn *turn)
     if (turn->count >= worker->records_limit || turn->arena.used_bytes >= (size_t)worker->settings->batch_bytes_max) {
         return true;
     }
-    return turn->count > 0 && worker->partitions[turn->entries[turn->count - 1].outcome.partition].solo;
+    if (turn->count == 0) {
+        return false;
+    }
+    const struct partition *partition = &worker->partitions[turn->entries[0].outcome.partition];
+    return partition->solo || (partition->doubt > 0 && turn->count >= partition->doubt);
 }
 
 void gather(struct worker *worker, struct turn *turn, int wait_ms)

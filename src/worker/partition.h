@@ -22,6 +22,8 @@ struct partition {
     int64_t retry_at_us;          /* monotonic: when a TAKING partition may be tried */
     int64_t backoff_ms;
     bool solo;                    /* three takeovers without a commit: one record at a time, named first */
+    size_t doubt;                 /* a turn with its records failed by an error of their own: it goes apart, at most so
+                                     many records at a time; 0 none */
     bool survived;                /* fenced off while a record was named: it killed nobody */
     int gaps;                     /* records missing in a row: once seeks back, twice stops */
     int64_t failing_offset;       /* a record that failed alone by its own error, -1 none */

@@ -45,6 +45,7 @@ static void count_outcomes(const struct turn *turn)
 
 static void succeed(struct worker *worker, struct turn *turn)
 {
+    size_t limit = (size_t)worker->settings->batch_records_max;
     for (size_t i = 0; i < turn->slice_count; i++) {
         const struct batch_partition *slice = &turn->slices[i];
         struct partition *partition = &worker->partitions[slice->partition];
@@ -52,11 +53,11 @@ static void succeed(struct worker *worker, struct turn *turn)
         partition->last_command_id = slice->last_command_id;
         partition->backoff_ms = 0;
         partition->solo = false;
+        partition->doubt = partition->doubt * 2 < limit ? partition->doubt * 2 : 0;
         partition->failing_offset = -1;
         partition->park_offset = -1;
         worker->marks[slice->partition].next_offset = slice->next_offset;
     }
-    size_t limit = (size_t)worker->settings->batch_records_max;
     worker->records_limit = worker->records_limit * 2 < limit ? worker->records_limit * 2 : limit;
     worker->database_ok = true;
     metric_add(&worker_metrics[WM_TURNS], 1);
@@ -64,11 +65,21 @@ static void succeed(struct worker *worker, struct turn *turn)
     announcer_hand(worker->announcer, turn);
 }
 
-/* The turn failed by an error of its own. Halved until one record is alone; alone for the second time, it is parked. */
+/* The turn failed by an error of its own. Its partitions part, then the one that still fails is halved until one record
+ * is alone; alone for the second time, it is parked. The doubt is each partition's own: others go on meanwhile, and
+ * what they succeed in says nothing about it. */
 static void suspect(struct worker *worker, const struct turn *turn, const char *sqlstate)
 {
     if (turn->count > 1) {
-        worker->records_limit = turn->count / 2;
+        size_t counts[BUS_PARTITIONS] = { 0 };
+        for (size_t i = 0; i < turn->count; i++) {
+            counts[turn->entries[i].outcome.partition]++;
+        }
+        for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+            if (counts[p] > 0) {
+                worker->partitions[p].doubt = counts[p] < turn->count ? counts[p] : counts[p] / 2;
+            }
+        }
         return;
     }
     const struct outcome *outcome = &turn->entries[0].outcome;
@@ -83,7 +94,7 @@ static void suspect(struct worker *worker, const struct turn *turn, const char *
     }
     partition->failing_offset = outcome->offset;
     snprintf(partition->failing_sqlstate, sizeof partition->failing_sqlstate, "%s", sqlstate);
-    worker->records_limit = 1;
+    partition->doubt = 1;
 }
 
 static int64_t next_backoff(int64_t backoff_ms)
@@ -109,6 +120,9 @@ static int64_t pause_after(struct worker *worker, const struct turn *turn, enum 
     worker->database_ok = err != ZP_BUSY;
     log_warn("a turn failed and will be taken over again", L_STR("error", zp_err_name(err)),
              L_INT("records", turn->count), L_STR("sqlstate", trouble->sqlstate), L_STR("why", trouble->why));
+    if (err == ZP_INTERNAL && !is_unique_violation && turn->count > 1) {
+        return OUTAGE_MS_MIN; /* no outage, but a search that holds up the good ones among them */
+    }
     return next_backoff(worker->partitions[turn->entries[0].outcome.partition].backoff_ms);
 }
 

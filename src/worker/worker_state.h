@@ -18,7 +18,7 @@ struct worker {
     struct marks marks[BUS_PARTITIONS];
     struct turn *turn;            /* being gathered, or NULL */
     struct record *carried;       /* taken from the consumer, did not fit into the last turn */
-    size_t records_limit;         /* of a turn: halved by a failure of its own, doubled by each success */
+    size_t records_limit;         /* of a turn: halved when memory was short, doubled by each success */
     bool congested;               /* the announcer has no turn free: consumption is paused */
     int64_t hinted_at_us, purged_at_us, complained_us;
     int32_t purge_next;

@@ -298,6 +298,61 @@ static void after_a_poisoned_record_turns_grow_again(void **state)
         fake_announcer_publish(world->announcer);
     }
     assert_int_equal(world->records_limit, WORLD_RECORDS_MAX);
+    assert_int_equal(world->partitions[P].doubt, 0);
+}
+
+/* Found by tests/fault: what other partitions succeeded in made the turns grow again, faster than they were halved, and
+ * the record was never alone. */
+static void under_load_a_poisoned_record_is_cornered_all_the_same(void **state)
+{
+    (void)state;
+    struct command bad = place_at(&here, 10);
+    post(&bad);
+    db.poison = bad.id;
+    unsigned number = 100;
+    for (int round = 0; round < 20 && fake_outcome(&bad.id) == NULL; round++) {
+        for (int i = 0; i < 3; i++) {
+            struct command good = place_at(&here, number++);
+            post(&good);
+        }
+        come_round(); /* fails, and while its partition rests others succeed */
+        fake_announcer_publish(world->announcer);
+        for (int i = 0; i < 6; i++) {
+            struct command other = place_at(&there, number++);
+            post(&other);
+            come_round();
+            fake_announcer_publish(world->announcer);
+        }
+        recover();
+    }
+    assert_non_null(fake_outcome(&bad.id));
+    assert_int_equal(fake_outcome(&bad.id)->err, ZP_PARKED);
+    work_off();
+    for (unsigned i = 100; i < number; i++) {
+        struct zp_id id = id_number(i);
+        assert_non_null(fake_outcome(&id));
+        assert_int_equal(fake_outcome(&id)->err, ZP_OK);
+    }
+    assert_int_equal(fake_log_end(FAKE_DEAD_LETTERS, P), 1);
+}
+
+static void only_the_first_failure_costs_other_partitions_anything(void **state)
+{
+    (void)state;
+    struct command bad = place_at(&here, 10), good = place_at(&there, 11);
+    post(&bad);
+    post(&good);
+    db.poison = bad.id;
+    assert_int_equal(come_round(), 2); /* together, and both are rolled back */
+    recover();
+    while (fake_outcome(&bad.id) == NULL) {
+        struct command more = place_at(&there, 12);
+        post(&more);
+        come_round();
+        assert_int_equal(world->partitions[Q].state, PARTITION_OWNED);
+        recover();
+    }
+    assert_applied_once(&good);
 }
 
 int main(void)
@@ -316,6 +371,8 @@ int main(void)
         TEST(alone_it_is_tried_twice_and_no_more),
         TEST(an_outage_between_two_own_errors_does_not_count),
         TEST(after_a_poisoned_record_turns_grow_again),
+        TEST(under_load_a_poisoned_record_is_cornered_all_the_same),
+        TEST(only_the_first_failure_costs_other_partitions_anything),
     };
     return cmocka_run_group_tests_name("worker settle", tests, NULL, NULL);
 }
