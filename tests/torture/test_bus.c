@@ -9,7 +9,7 @@
 static char why[BUS_WHY_SIZE];
 static char topic[64]; /* one partition, empty */
 
-/* ---- topics as files ---------------------------------------------------------------------------------------------- */
+/* ---- topics as files --------------------------- */
 
 static struct bus_topic topics[BUS_TOPICS_MAX];
 static size_t count;
@@ -30,7 +30,7 @@ static bool all_or_a_reason(enum zp_err err)
     return err == ZP_OK ? count == 3 : count == 0 && why[0] != '\0';
 }
 
-/* ---- clients ------------------------------------------------------------------------------------------------------- */
+/* ---- clients --------------------------- */
 
 static void on_delivery(void *opaque, const struct bus_delivery *delivery)
 {
