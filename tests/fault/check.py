@@ -311,7 +311,7 @@ def check_recovery(evidence, report, bound_s):
         back = [min((committed for first, committed in of[location] if first >= since), default=None)
                 for location in evidence["locations"]]
         if None in back:
-            report.find("slow", fault["kind"], 
+            report.find("slow", fault["kind"],
                         f"{back.count(None)} locations never applied an order that was sent after it")
             continue
         fault["first_s"], fault["recovered_s"] = min(back) - since, max(back) - since

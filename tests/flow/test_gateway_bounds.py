@@ -266,7 +266,7 @@ def test_quiet_connections_make_room_when_there_are_too_many(stack, tmp_path):
         for connection in crowd[:20]:
             connection.sendall(HEAD)
         began = time.monotonic()
-        gateway.api(timeout_s=20).get("/menu-items").expect(200)
+        gateway.api(timeout_s=20).get(f"/menu-items?location_id={stack.location}").expect(200)
         assert time.monotonic() - began < 8
         assert gateway.dropped("crowded") > 0
         assert gateway.metric("zapora_gateway_connections_open") <= 16
@@ -362,7 +362,7 @@ def test_a_listener_that_closes_resets_nobody(stack, tmp_path):
     """Whoever the kernel has let in is answered; whoever comes later is not let in, instead of being reset."""
     request = b"GET /menu-items?location_id=%s HTTP/1.1\r\nHost: x\r\n\r\n" % stack.location.encode()
     with OwnGateway(stack, tmp_path, "--drain-unready-ms", 1000) as gateway:
-        gateway.api().get("/menu-items").expect(200)
+        gateway.api().get(f"/menu-items?location_id={stack.location}").expect(200)
         stream = gateway.api(stack.token("kitchen")).events(f"/locations/{stack.location}/events")
         next(stream)
         began = time.monotonic()
