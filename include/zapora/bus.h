@@ -34,6 +34,9 @@ struct bus_producer_settings {
     const char *client_id;
     int64_t timeout_ms;        /* of a message, queueing included; 0: never times out by itself */
     int64_t linger_us;
+    /* A record that fails for good breaks the producer, so that none of its partition's later ones is written: for
+     * topics whose order says what is missing. Not for records that time out. */
+    bool gapless;
     /* Connections to each broker, at most 16; 0: one. A broker works on one request of a connection at a time, and a
      * request holds one partition. A partition's records keep their order: they go through one of them. */
     size_t lanes;

@@ -76,6 +76,7 @@ static enum zp_err lane_open(struct bus_producer *producer, const struct bus_pro
         { "queue.buffering.max.kbytes", NULL, (settings->queue_bytes_max / lanes + 1023) / 1024 },
         { "queue.buffering.max.messages", NULL, (settings->queue_messages_max + lanes - 1) / lanes },
         { "message.timeout.ms", NULL, settings->timeout_ms },
+        { "enable.gapless.guarantee", settings->gapless ? "true" : "false", 0 },
     };
     const struct bus_client client = {
         .kind = BUS_CLIENT_PRODUCER, .brokers = settings->brokers, .client_id = settings->client_id,

@@ -253,6 +253,26 @@ static void test_a_fatal_error_breaks_the_producer_and_loses_no_report(void **st
     assert_int_equal(fate.acked, 0);
 }
 
+/* Readers of the events topic drop what is behind them: an outcome that is written after a later one is lost. */
+static void test_without_gaps_a_refused_record_is_the_last(void **state)
+{
+    (void)state;
+    const char *topic = topic_new(1);
+    struct bus_producer_settings settings = producer_settings();
+    settings.gapless = true;
+    struct bus_producer *producer = producer_ready(&settings, topic);
+    answer_push(API_PRODUCE, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, 0);
+    struct fate fate = { 0 };
+    struct record record = record_to(0, "key", "value");
+    assert_int_equal(bus_produce(producer, topic, &record, &fate), ZP_OK);
+    fate_wait(producer, &fate, 1);
+    assert_int_equal(fate.last.ack, BUS_NOT_PERSISTED);
+    assert_true(bus_producer_broken(producer));
+    assert_int_equal(bus_produce(producer, topic, &record, &fate), ZP_BUSY);
+    bus_producer_destroy(producer, 0);
+    assert_int_equal(fate_count(&fate), 1);
+}
+
 static void test_reports_wake_a_descriptor(void **state)
 {
     (void)state;
@@ -340,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_a_full_queue_is_busy_and_takes_nothing),
         cmocka_unit_test(test_records_that_are_refused_at_once),
         cmocka_unit_test(test_a_fatal_error_breaks_the_producer_and_loses_no_report),
+        cmocka_unit_test(test_without_gaps_a_refused_record_is_the_last),
         cmocka_unit_test(test_reports_wake_a_descriptor),
         cmocka_unit_test(test_warming_a_topic),
         cmocka_unit_test(test_settings_that_are_refused),
