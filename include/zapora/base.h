@@ -74,6 +74,7 @@ struct arena {
     struct arena_block *blocks; /* owned, newest first */
     size_t used_bytes;          /* handed out since the last reset */
     size_t max_bytes;           /* ceiling, declared at birth */
+    bool is_over;               /* the ceiling refused something since the last reset: the machine's memory did not */
 };
 
 void arena_init(struct arena *arena, size_t max_bytes);

@@ -62,11 +62,12 @@ struct store_partition {
     int64_t published_offset;     /* outcomes below are known to be in the events topic */
     int64_t events_offset;        /* events-topic offset below which everything is in this database */
     int32_t takeovers;            /* since the last commit or orderly release */
-    int64_t trying_offset;        /* a record being tried alone, -1 none */
+    int64_t trying_offset;        /* a record being tried alone, or that was when the owner changed; -1 none */
 };
 
 /* Step 1 of a takeover: writes a fresh owner and counts takeovers, except from `was`, the caller's own last one
- * (ID_NONE: it had none), for a takeover that its process survived says nothing about its records; creating the row
+ * (ID_NONE: it had none), for a takeover that its process survived says nothing about its records, and except from one
+ * that did not come to name a record again after its own takeover; creating the row
  * (offsets 0) when there is none. Who holds the row's lock for more than 2 s is terminated, when its role is ours, and
  * the row taken; ZP_BUSY when that did not free it within 2 s more. */
 enum zp_err store_partition_take(struct store *store, int32_t partition, const struct zp_id *was,
@@ -122,6 +123,9 @@ struct batch {
     const int32_t *location_partitions;       /* of each of locations */
     struct location *const *edited_locations;
     size_t edited_location_count; /* those whose settings or menu changed too */
+    /* Facts of the log: an outcome takes the place of an earlier one of its command, which was purged in the database
+     * that the log knew. No command stands twice in the batch. */
+    bool are_facts;
 };
 
 /* Writes a batch in one transaction, one flush: the fence first (rows locked in order of partition, owner and offset

@@ -107,6 +107,7 @@ void *arena_alloc(struct arena *arena, size_t bytes)
 {
     size_t rounded = round_up(bytes == 0 ? 1 : bytes);
     if (rounded < bytes || rounded > round_up(arena->max_bytes) - arena->used_bytes) {
+        arena->is_over = true;
         return NULL;
     }
     struct arena_block *block = block_with_room(arena, rounded);
@@ -156,6 +157,7 @@ void arena_reset(struct arena *arena)
 {
     struct arena_block *kept = arena->blocks;
     arena->used_bytes = 0;
+    arena->is_over = false;
     if (kept != NULL && kept->size > BLOCK_BYTES_MAX) { /* One huge request should not be kept for ever. */
         arena_finish(arena);
     } else if (kept != NULL) {

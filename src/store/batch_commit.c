@@ -116,7 +116,8 @@ static void add_part(struct trip *trip, const struct batch *batch, const struct 
         part->put(batch, i, types, &params.bytes);
     }
     params_rows_end(&params);
-    trip_add(trip, part->statement, &params);
+    bool replaces = batch->are_facts && part->statement == STATEMENT_OUTCOMES_INSERT;
+    trip_add(trip, replaces ? STATEMENT_OUTCOMES_REPLACE : part->statement, &params);
 }
 
 enum zp_err store_batch_commit(struct store *store, const struct batch *batch)

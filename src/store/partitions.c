@@ -15,6 +15,9 @@ static enum zp_err read_partition(struct store *store, const struct trip *trip, 
     }
     struct store_partition partition = { .takeovers = 0 };
     enum zp_err err = trip_row(store, trip_field(result, 0, 0), SHAPE_PARTITION, NULL, &partition);
+    if (err == ZP_OK && partition.trying_offset < -1) { /* named by an earlier owner, see STATEMENT_PARTITION_TAKE */
+        partition.trying_offset = -2 - partition.trying_offset;
+    }
     if (err == ZP_OK) {
         *ret_partition = partition;
     }

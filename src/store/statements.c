@@ -172,6 +172,14 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
         "WHERE oldest.at < $2 AND oldest.written_at < $2 AND (SELECT first.at FROM commands first "
         "WHERE first.partition = $1 AND first.err <> 'PARKED' ORDER BY first.command_offset LIMIT 1) < $2))" },
 
+    /* For facts of the log: the last one of a command counts, also when the database still has an earlier one. */
+    [STATEMENT_OUTCOMES_REPLACE] = { "outcomes_replace", { PARAM_ROWS },
+        "INSERT INTO commands (" OUTCOME_COLUMNS ") SELECT " OUTCOME_COLUMNS " FROM unnest($1::commands[]) "
+        "ON CONFLICT (command_id) DO UPDATE SET location_id = excluded.location_id, order_id = excluded.order_id, "
+        "user_id = excluded.user_id, command_offset = excluded.command_offset, seq = excluded.seq, at = excluded.at, "
+        "written_at = excluded.written_at, partition = excluded.partition, type = excluded.type, err = excluded.err, "
+        "fingerprint = excluded.fingerprint, reasons = excluded.reasons" },
+
     [STATEMENT_PARTITION_ACCEPT] = { "partition_accept",
         { OID_INT4, OID_UUID, OID_INT8, OID_UUID, OID_INT8, OID_UUID, OID_INT8 },
         "UPDATE partitions p SET owner = $4, next_offset = $5, last_command_id = $6, events_offset = $7, "
@@ -183,16 +191,22 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
         "published_offset = greatest(p.published_offset, $3), events_offset = greatest(p.events_offset, $4) "
         "WHERE p.topic = " TOPIC " AND p.partition = $1 AND p.owner = $2" },
 
-    /* A takeover from $3, the taker's own last owner, does not count. */
+    /* A takeover from $3, the taker's own last owner, does not count; nor does one from an owner that had not named the
+     * record again that its predecessor named: it touched nothing that could have killed it. So a named offset t is
+     * kept as -2 - t until it is named again. */
     [STATEMENT_PARTITION_TAKE] = { "partition_take", { OID_INT4, OID_UUID, OID_UUID },
         "INSERT INTO partitions AS p "
         "(topic, partition, owner, next_offset, published_offset, events_offset, takeovers) "
         "VALUES (" TOPIC ", $1, $2, 0, 0, 0, 1) ON CONFLICT (topic, partition) DO UPDATE "
-        "SET owner = excluded.owner, takeovers = p.takeovers + (p.owner IS DISTINCT FROM $3)::integer RETURNING p" },
+        "SET owner = excluded.owner, takeovers = p.takeovers + (p.owner IS DISTINCT FROM $3 "
+        "AND coalesce(p.trying_offset, 0) >= 0)::integer, "
+        "trying_offset = CASE WHEN p.trying_offset >= 0 THEN -2 - p.trying_offset ELSE p.trying_offset END "
+        "RETURNING p" },
 
     [STATEMENT_PARTITION_TRY] = { "partition_try", { OID_INT4, OID_UUID, OID_INT8 },
         "UPDATE partitions p SET trying_offset = $3, takeovers = CASE WHEN $3 IS NOT NULL "
-        "AND $3 IS DISTINCT FROM p.trying_offset THEN 3 ELSE p.takeovers END "
+        "AND $3 IS DISTINCT FROM CASE WHEN p.trying_offset < 0 THEN -2 - p.trying_offset ELSE p.trying_offset END "
+        "THEN 3 ELSE p.takeovers END "
         "WHERE p.topic = " TOPIC " AND p.partition = $1 AND p.owner = $2" },
 
     [STATEMENT_PARTITIONS_LIST] = { "partitions_list", { 0 },

@@ -128,6 +128,7 @@ enum zp_err commit_turn(struct turn *turn, struct actors *actors, struct store *
         .locations = rows.locations, .location_count = rows.location_count,
         .location_partitions = rows.location_partitions,
         .edited_locations = rows.edited, .edited_location_count = rows.edited_count,
+        .are_facts = turn->are_facts,
     };
     return store_batch_commit(store, &batch);
 }

@@ -6,6 +6,7 @@
 #include "judge.h"
 #include "metrics.h"
 #include "worker_state.h"
+#include "zapora/planted.h"
 
 #define FOLD_FACTS_MAX 200 /* in one transaction */
 #define FOLD_SLICE_US 3000000 /* then the consumer must be polled; the next takeover goes on where this one stopped */
@@ -56,15 +57,39 @@ static void flush(struct worker *worker, struct takeover *takeover, struct turn 
     }
 }
 
+/* True when the newest fact's command has another one in the turn: it was done again after two days. */
+static bool is_second_fact(const struct turn *turn)
+{
+    const struct zp_id *id = &turn->entries[turn->count - 1].outcome.command_id;
+    for (size_t i = 0; i + 1 < turn->count; i++) {
+        if (id_equal(&turn->entries[i].outcome.command_id, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Adds a fact; what does not fit beside those that are there goes into a turn of its own. */
+static enum zp_err add_fact(struct worker *worker, struct takeover *takeover, struct turn *turn,
+                            const struct record *record, const char **ret_why)
+{
+    enum zp_err err = turn_add_fact(turn, record, ret_why);
+    bool is_second = err == ZP_OK && is_second_fact(turn);
+    if (is_second) {
+        turn->count--;
+    }
+    if (is_second || (err == ZP_NO_MEMORY && turn->count > 0)) {
+        flush(worker, takeover, turn);
+        err = turn_add_fact(turn, record, ret_why);
+    }
+    return err;
+}
+
 /* Takes one record of the events topic: skips what the database has, gathers what it lacks. */
 static void take_fact(struct worker *worker, struct takeover *takeover, struct turn *turn, const struct record *record)
 {
     const char *why = NULL;
-    enum zp_err err = turn_add_fact(turn, record, &why);
-    if (err == ZP_NO_MEMORY && turn->count > 0) {
-        flush(worker, takeover, turn);
-        err = turn_add_fact(turn, record, &why);
-    }
+    enum zp_err err = add_fact(worker, takeover, turn, record, &why);
     if (err == ZP_NO_MEMORY) { /* an empty turn holds any one record; a fact that is passed over would be lost */
         takeover_put_off(worker, takeover, "fold", "not enough memory");
         turn_reset(turn);
@@ -77,7 +102,7 @@ static void take_fact(struct worker *worker, struct takeover *takeover, struct t
     }
     struct partition *partition = &worker->partitions[takeover->partition];
     const struct entry *entry = &turn->entries[turn->count - 1];
-    if (entry->meta.command_offset < partition->gathered_offset) { /* known, or told twice */
+    if (entry->meta.command_offset < partition->gathered_offset && !PLANTED(FOLDED_TWICE)) { /* known, or told twice */
         turn->count--;
     } else {
         partition->gathered_offset = entry->meta.command_offset + 1;
@@ -133,7 +158,7 @@ void fold(struct worker *worker, struct takeover *takeovers, size_t count)
                 (struct bus_range){ takeovers[i].partition, takeovers[i].row.events_offset, takeovers[i].events_end };
         }
     }
-    if (range_count == 0) {
+    if (range_count == 0 || PLANTED(FACTS_LOSE)) {
         return;
     }
     char why[BUS_WHY_SIZE];

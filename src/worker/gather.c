@@ -3,6 +3,7 @@
  * and asked for again. */
 #include "metrics.h"
 #include "worker_state.h"
+#include "zapora/planted.h"
 
 #define GAPS_MAX 3 /* the same gap again after seeking back: the log skips records */
 #define READ_FAILURES_MAX 2 /* then its parking failed, too */
@@ -53,7 +54,7 @@ static bool will_be_parked(const struct partition *partition, int64_t offset, ch
 /* A partition under suspicion goes one record at a time, named before it is touched, and nothing else beside it. */
 static bool name_suspect(struct worker *worker, struct partition *partition, const struct record *record)
 {
-    if (!partition->solo || record->offset == partition->park_offset) {
+    if (!partition->solo || record->offset == partition->park_offset || PLANTED(KILLER_UNNAMED)) {
         return true;
     }
     enum zp_err err = store_partition_try(worker->store, record->partition, &partition->owner, record->offset);
@@ -98,6 +99,9 @@ static bool take(struct worker *worker, struct turn *turn, struct record *record
     if (partition->state != PARTITION_OWNED || record->offset < partition->gathered_offset) {
         return true;
     }
+    if (record->offset > partition->gathered_offset && PLANTED(GAPS_TAKEN)) {
+        partition->gathered_offset = record->offset;
+    }
     if (record->offset > partition->gathered_offset) {
         seek_back(worker, partition, record->partition, record->offset);
         return true;
@@ -115,6 +119,7 @@ static bool take(struct worker *worker, struct turn *turn, struct record *record
         if (turn->count == 0) {
             put_off(worker, turn, partition, record->partition);
         }
+        turn->arena.is_over = false; /* that was the record that waits */
         return turn->count == 0;
     }
     partition->gathered_offset++;

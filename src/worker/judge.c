@@ -2,6 +2,7 @@
  * Invariants: an id that has an outcome gets no second one; a location's events get consecutive seqs and a fitting
  * chain; nothing here waits for anything. */
 #include "judge.h"
+#include "zapora/planted.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +84,7 @@ static enum zp_err index_found(struct turn *turn, const struct store_found *foun
         idmap_init(&turn->orders, turn->count + found->order_count, &turn->arena) != ZP_OK) {
         return ZP_NO_MEMORY;
     }
-    for (size_t i = 0; i < found->outcome_count; i++) {
+    for (size_t i = 0; i < found->outcome_count && !PLANTED(DEDUPE_FORGETS_STORED); i++) {
         idmap_put(&turn->outcomes, &found->outcomes[i].command_id, &found->outcomes[i]);
     }
     for (size_t i = 0; i < found->order_count; i++) {
@@ -310,7 +311,8 @@ static enum zp_err judge_fresh(struct turn *turn, struct actor_slot *actor, stru
         return ZP_NO_MEMORY;
     }
     const struct order *order = slot == NULL ? NULL : slot->now;
-    enum zp_err err = decide(actor->location, order, entry->command, entry->outcome.at, &turn->arena, decision);
+    int64_t at = PLANTED(CLOCK_IN_DECIDE) ? clock_wall_us() : entry->outcome.at;
+    enum zp_err err = decide(actor->location, order, entry->command, at, &turn->arena, decision);
     if (err != ZP_OK) {
         return err;
     }
@@ -377,6 +379,8 @@ enum zp_err judge_commands(struct turn *turn, struct actors *actors)
         }
         if (entry->kind != ENTRY_DUPLICATE) {
             fill_meta(entry);
+        }
+        if (entry->kind != ENTRY_DUPLICATE && !PLANTED(DEDUPE_FORGETS_BATCH)) {
             idmap_put(&turn->outcomes, &entry->outcome.command_id, &entry->outcome);
         }
         const struct actor_slot *actor = actors_find(actors, &entry->outcome.location_id);

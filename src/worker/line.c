@@ -7,6 +7,7 @@
 #include "metrics.h"
 #include "publish.h"
 #include "tell.h"
+#include "zapora/planted.h"
 
 #include <poll.h>
 
@@ -40,7 +41,7 @@ static enum zp_err make_producer(struct line *line, char why[BUS_WHY_SIZE])
     const struct bus_producer_settings settings = {
         .brokers = line->settings->kafka, .client_id = line->settings->worker_id,
         .timeout_ms = 0, .linger_us = LINGER_US,
-        .lanes = LANES,
+        .lanes = LANES, .gapless = true,
         .queue_bytes_max = PRODUCER_QUEUE_BYTES_MAX, .queue_messages_max = 100000, .on_delivery = on_delivery,
     };
     char cold[BUS_WHY_SIZE];
@@ -55,26 +56,6 @@ static enum zp_err make_producer(struct line *line, char why[BUS_WHY_SIZE])
         bus_producer_notify(line->producer, line->wake_fd);
     }
     return ZP_OK;
-}
-
-/* Produces as far as the queue takes it. */
-static void produce(struct line *line)
-{
-    while (line->producing != NULL) {
-        struct turn *turn = line->producing;
-        while (turn->produced < turn->count) {
-            enum zp_err err = publish_entry(line->producer, turn, &turn->entries[turn->produced]);
-            if (err == ZP_BUSY) {
-                return;
-            }
-            if (err != ZP_OK) {
-                turn->failed = true;
-                return;
-            }
-            turn->produced++;
-        }
-        line->producing = turn->next;
-    }
 }
 
 /* ---- the turns ------------------------------------------------------------------------------------------ */
@@ -122,6 +103,32 @@ static void push_turn(struct line *line, struct turn *turn)
         for (size_t i = 0; i < turn->slice_count; i++) {
             line->refiller.compare_wanted[turn->slices[i].partition] = true;
         }
+    }
+}
+
+/* Produces as far as the queue takes it. */
+static void produce(struct line *line)
+{
+    while (line->producing != NULL) {
+        struct turn *turn = line->producing;
+        while (turn->produced < turn->count) {
+            enum zp_err err = publish_entry(line->producer, turn, &turn->entries[turn->produced]);
+            if (err == ZP_BUSY) {
+                return;
+            }
+            if (err != ZP_OK) {
+                turn->failed = true;
+                return;
+            }
+            turn->produced++;
+        }
+        if (PLANTED(MARK_BEFORE_ACK)) {
+            move_marks(line, turn);
+        }
+        if (PLANTED(PUSH_BEFORE_ACK)) {
+            push_turn(line, turn);
+        }
+        line->producing = turn->next;
     }
 }
 

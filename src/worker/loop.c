@@ -4,6 +4,7 @@
  * turn that was gathered is settled before the next one. */
 #include "metrics.h"
 #include "worker_state.h"
+#include "zapora/planted.h"
 
 #include <poll.h>
 
@@ -40,7 +41,8 @@ static bool release(struct worker *worker, int32_t number)
     const struct marks *marks = &worker->marks[number];
     const struct store_partition row = { .partition = number,
                                          .owner = partition->owner,
-                                         .published_offset = marks->published_offset,
+                                         .published_offset = PLANTED(RELEASE_AHEAD) ? partition->next_offset
+                                                                                    : marks->published_offset,
                                          .events_offset = marks->events_offset };
     enum zp_err err = store_partition_release(worker->store, &row);
     if (err != ZP_OK) {
@@ -150,7 +152,7 @@ static void heed_announcer(struct worker *worker)
     log_warn("the log did not acknowledge outcomes in time: all partitions are taken over again");
     announcer_renew(worker->announcer);
     for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
-        if (worker->partitions[p].state == PARTITION_OWNED) {
+        if (worker->partitions[p].state == PARTITION_OWNED && !PLANTED(RENEWED_AND_FORGOTTEN)) {
             worker_retake(worker, p, 0);
         }
     }
@@ -208,6 +210,18 @@ static int32_t next_owned(const struct worker *worker, int32_t from)
     return -1;
 }
 
+/* Outcomes go after 48 h of wall time and of the log's: a retry that waits in a mailbox for as long as we were away
+ * must still find the first one. */
+static int64_t purge_before(const struct partition *partition)
+{
+    int64_t wall = clock_wall_us();
+    int64_t applied = partition->applied_at;
+    if (PLANTED(PURGE_AT_ONCE)) {
+        return wall;
+    }
+    return (applied < wall ? applied : wall) - OUTCOMES_KEPT_US;
+}
+
 /* Old outcomes go, a bounded number of rows at a time: one owned partition after the other each second, and one that
  * has more to go ten times as often, so that what is purged keeps up with what is written. */
 static void purge_outcomes(struct worker *worker, int64_t now)
@@ -220,7 +234,8 @@ static void purge_outcomes(struct worker *worker, int64_t now)
     int64_t deleted = 0;
     if (number >= 0) {
         worker->purge_next = (number + 1) % BUS_PARTITIONS;
-        (void)!store_outcomes_purge(worker->store, number, clock_wall_us() - OUTCOMES_KEPT_US, PURGE_ROWS, &deleted);
+        (void)!store_outcomes_purge(worker->store, number, purge_before(&worker->partitions[number]), PURGE_ROWS,
+                                    &deleted);
     }
     if (deleted == PURGE_ROWS) {
         worker->purged_at_us = now - PURGE_EVERY_US + PURGE_AGAIN_US;

@@ -19,6 +19,7 @@ struct partition {
     int64_t next_offset;          /* first command not committed */
     int64_t gathered_offset;      /* first command not in the current turn: next_offset between turns */
     struct zp_id last_command_id; /* of the record before next_offset */
+    int64_t applied_at;           /* log time of the last record committed since it was assigned; 0: none yet */
     int64_t retry_at_us;          /* monotonic: when a TAKING partition may be tried */
     int64_t backoff_ms;
     bool solo;                    /* three takeovers without a commit: one record at a time, named first */

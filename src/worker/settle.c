@@ -6,6 +6,7 @@
 #include "judge.h"
 #include "metrics.h"
 #include "worker_state.h"
+#include "zapora/planted.h"
 
 #include <string.h>
 
@@ -22,6 +23,10 @@ static enum zp_err apply(struct worker *worker, struct turn *turn)
     if (err == ZP_OK) {
         commit_slice(turn, worker->partitions, worker->marks);
         err = commit_turn(turn, &worker->actors, worker->store);
+    }
+    bool is_sent = turn->slice_count > 0;
+    if (is_sent && ((PLANTED(FENCED_ANNOUNCED) && err == ZP_FENCED) || (PLANTED(UNKNOWN_BELIEVED) && err == ZP_BUSY))) {
+        return ZP_OK;
     }
     return err;
 }
@@ -58,6 +63,9 @@ static void succeed(struct worker *worker, struct turn *turn)
         partition->park_offset = -1;
         worker->marks[slice->partition].next_offset = slice->next_offset;
     }
+    for (size_t i = 0; i < turn->count; i++) {
+        worker->partitions[turn->entries[i].outcome.partition].applied_at = turn->entries[i].outcome.at;
+    }
     worker->records_limit = worker->records_limit * 2 < limit ? worker->records_limit * 2 : limit;
     worker->database_ok = true;
     metric_add(&worker_metrics[WM_TURNS], 1);
@@ -70,7 +78,7 @@ static void succeed(struct worker *worker, struct turn *turn)
  * what they succeed in says nothing about it. */
 static void suspect(struct worker *worker, const struct turn *turn, const char *sqlstate)
 {
-    if (turn->count > 1) {
+    if (turn->count > 1 && !PLANTED(INNOCENT_PARKED)) {
         size_t counts[BUS_PARTITIONS] = { 0 };
         for (size_t i = 0; i < turn->count; i++) {
             counts[turn->entries[i].outcome.partition]++;
@@ -84,7 +92,7 @@ static void suspect(struct worker *worker, const struct turn *turn, const char *
     }
     const struct outcome *outcome = &turn->entries[0].outcome;
     struct partition *partition = &worker->partitions[outcome->partition];
-    if (partition->failing_offset == outcome->offset) {
+    if (partition->failing_offset == outcome->offset || PLANTED(INNOCENT_PARKED)) {
         partition->park_offset = outcome->offset;
         partition->deaths = 0;
         partition->failing_count++;
@@ -102,6 +110,17 @@ static int64_t next_backoff(int64_t backoff_ms)
     return backoff_ms == 0 ? OUTAGE_MS_MIN : backoff_ms * 2 < OUTAGE_MS_MAX ? backoff_ms * 2 : OUTAGE_MS_MAX;
 }
 
+/* True when the turn failed by what is in it: the database said so, or it takes more memory than a turn may have. A
+ * unique violation is never the message's fault, and the machine's want of memory is not either. */
+static bool is_own_error(const struct turn *turn, enum zp_err err, const struct store_trouble *trouble)
+{
+    if (PLANTED(OUTAGE_PARKS) && err == ZP_BUSY) {
+        return true;
+    }
+    return (err == ZP_INTERNAL && strcmp(trouble->sqlstate, "23505") != 0) ||
+           (err == ZP_NO_MEMORY && turn->arena.is_over);
+}
+
 /* How long the turn's partitions rest before their takeover. */
 static int64_t pause_after(struct worker *worker, const struct turn *turn, enum zp_err err)
 {
@@ -111,8 +130,8 @@ static int64_t pause_after(struct worker *worker, const struct turn *turn, enum 
         log_warn("a turn was fenced off: another worker owns a partition", L_STR("why", trouble->why));
         return FENCED_MS;
     }
-    bool is_unique_violation = strcmp(trouble->sqlstate, "23505") == 0; /* never the message's fault */
-    if (err == ZP_INTERNAL && !is_unique_violation) {
+    bool is_own = is_own_error(turn, err, trouble);
+    if (is_own) {
         suspect(worker, turn, trouble->sqlstate);
     } else if (err == ZP_NO_MEMORY && turn->count > 1) {
         worker->records_limit = turn->count / 2;
@@ -120,7 +139,7 @@ static int64_t pause_after(struct worker *worker, const struct turn *turn, enum 
     worker->database_ok = err != ZP_BUSY;
     log_warn("a turn failed and will be taken over again", L_STR("error", zp_err_name(err)),
              L_INT("records", turn->count), L_STR("sqlstate", trouble->sqlstate), L_STR("why", trouble->why));
-    if (err == ZP_INTERNAL && !is_unique_violation && turn->count > 1) {
+    if (is_own && turn->count > 1) {
         return OUTAGE_MS_MIN; /* no outage, but a search that holds up the good ones among them */
     }
     return next_backoff(worker->partitions[turn->entries[0].outcome.partition].backoff_ms);

@@ -5,6 +5,7 @@
 #include "judge.h"
 #include "metrics.h"
 #include "worker_state.h"
+#include "zapora/planted.h"
 
 #include <string.h>
 
@@ -220,7 +221,7 @@ static enum zp_err reread_letters(struct worker *worker, int32_t number, struct 
             range.to = turn->entries[i].outcome.offset + 1;
         }
     }
-    if (range.from < 0) {
+    if (range.from < 0 || PLANTED(DEAD_LETTER_ONCE)) {
         return ZP_OK;
     }
     char why[BUS_WHY_SIZE];
@@ -301,7 +302,7 @@ static enum zp_err republish_piece(struct worker *worker, int32_t number, size_t
 static enum zp_err republish(struct worker *worker, struct takeover *takeover)
 {
     int64_t offset = worker->marks[takeover->partition].published_offset;
-    bool done = offset >= worker->partitions[takeover->partition].next_offset;
+    bool done = offset >= worker->partitions[takeover->partition].next_offset || PLANTED(REPUBLISH_LOST);
     size_t limit = REPUBLISH_ROWS;
     while (!done) {
         struct turn *turn = announcer_turn(worker->announcer, REPUBLISH_WAIT_MS);

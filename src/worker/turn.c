@@ -31,6 +31,7 @@ void turn_reset(struct turn *turn)
     buffer_reset(&turn->json);
     turn->count = 0;
     turn->slice_count = 0;
+    turn->are_facts = false;
     turn->produced = 0;
     turn->unacked = 0;
     turn->waiting_since_us = 0;
@@ -215,6 +216,7 @@ enum zp_err turn_add_fact(struct turn *turn, const struct record *record, const 
         .reasons = event->reasons, .reason_count = event->reason_count,
     };
     memcpy(entry->outcome.fingerprint, entry->meta.fingerprint, sizeof entry->outcome.fingerprint);
+    turn->are_facts = true;
     turn->count++;
     return ZP_OK;
 }

@@ -67,6 +67,7 @@ struct turn {
     struct idmap orders;             /* order id → struct turn_order */
     struct batch_partition slices[BUS_PARTITIONS];
     size_t slice_count;
+    bool are_facts;                  /* of a fold */
     /* the announcer's */
     size_t produced;                 /* entries handed to the producer or in no need of it */
     size_t unacked;

@@ -24,6 +24,9 @@ ROOMS = (
 )
 ROOM = {room.name: room for room in ROOMS}
 
+# A header of include/zapora/ that is not named after its room.
+SECOND_DOORS = {"planted": "base"}
+
 # Folders of src/ that hold no C.
 NOT_ROOMS = ("web",)
 

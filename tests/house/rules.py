@@ -67,13 +67,15 @@ def _room_of(path):
     parts = path.split("/")
     if parts[0] == "src":
         return parts[1], False
-    return parts[-1].removesuffix(".h"), True
+    door = parts[-1].removesuffix(".h")
+    return rooms.SECOND_DOORS.get(door, door), True
 
 
 def _quoted_fault(tree, path, room, header):
     """A header in quotes is another room's door, or the room's own file."""
     if header.startswith("zapora/"):
         other = header.removeprefix("zapora/").removesuffix(".h")
+        other = rooms.SECOND_DOORS.get(other, other)
         if other not in rooms.ROOM:
             return f"{header} is no room's door"
         if other != room.name and other not in room.may_use:

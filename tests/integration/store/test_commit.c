@@ -295,6 +295,27 @@ static void a_number_that_does_not_fit_is_the_records_own_fault(void **state)
     OK(draft_commit(draft)); /* half a batch was on its way: the connection was made anew */
 }
 
+/* In the database that wrote it, the first outcome had been purged. */
+static void a_facts_outcome_takes_the_place_of_an_earlier_one(void **state)
+{
+    (void)state;
+    NEEDS_WORLD();
+    const struct zp_id owner = id_of(1), id = id_of(100);
+    struct draft_batch *draft = draft_begin(3, &owner);
+    (void)draft_outcome(draft, &id, &location_id);
+    OK(draft_commit(draft));
+    draft = draft_begin(3, &owner);
+    draft_outcome(draft, &id, &location_id)->err = ZP_CONFLICT;
+    assert_int_equal(draft_commit(draft), ZP_INTERNAL);
+    assert_string_equal(store_trouble(world.store)->sqlstate, "23505");
+    draft = draft_begin(3, &owner);
+    draft_outcome(draft, &id, &location_id)->err = ZP_CONFLICT;
+    draft->batch.are_facts = true;
+    OK(draft_commit(draft));
+    assert_int_equal(sql_int("SELECT count(*) FROM commands WHERE command_offset = 1 AND err = 'CONFLICT'"), 1);
+    assert_int_equal(sql_int("SELECT count(*) FROM commands"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +327,7 @@ int main(void)
         world_test(nothing_is_executed_behind_a_fence_that_holds),
         world_test(an_error_anywhere_leaves_nothing),
         world_test(a_command_twice_is_the_records_own_fault),
+        world_test(a_facts_outcome_takes_the_place_of_an_earlier_one),
         world_test(an_event_number_twice_is_refused),
         world_test(a_step_must_meet_its_order),
         world_test(text_that_is_not_utf8_is_the_records_own_fault),

@@ -115,6 +115,28 @@ static void deaths_are_counted_over_one_record(void **state)
     }
 }
 
+/* Two workers that take a partition from each other, while the log cannot be read, kill nobody. */
+static void takers_that_name_nothing_count_no_deaths(void **state)
+{
+    (void)state;
+    NEEDS_WORLD();
+    struct store_partition row;
+    const struct zp_id first = id_of(1), last = id_of(9);
+    OK(store_partition_take(world.store, 3, &ID_NONE, &first, &row));
+    OK(store_partition_try(world.store, 3, &first, 0));
+    for (uint32_t i = 2; i < 8; i++) {
+        const struct zp_id owner = id_of(i);
+        OK(store_partition_take(world.store, 3, &ID_NONE, &owner, &row));
+        assert_int_equal(row.takeovers, 4); /* one of them may have died over it */
+        assert_int_equal(row.trying_offset, 0);
+    }
+    OK(store_partition_take(world.store, 3, &ID_NONE, &last, &row));
+    OK(store_partition_try(world.store, 3, &last, 0));
+    assert_int_equal(sql_int("SELECT takeovers FROM partitions"), 4);
+    OK(store_partition_take(world.store, 3, &ID_NONE, &first, &row));
+    assert_int_equal(row.takeovers, 5);
+}
+
 static void who_is_not_the_owner_changes_nothing(void **state)
 {
     (void)state;
@@ -332,6 +354,7 @@ int main(void)
         world_test(a_take_from_oneself_does_not_count),
         world_test(accepting_the_logs_fences_the_owner_off),
         world_test(deaths_are_counted_over_one_record),
+        world_test(takers_that_name_nothing_count_no_deaths),
         world_test(who_is_not_the_owner_changes_nothing),
         world_test(partitions_are_listed_in_order),
         world_test(a_frozen_worker_is_ended_and_its_row_taken),

@@ -56,6 +56,9 @@ void fake_db_forget(struct fake_db *copy);
 /* A location that nothing is known of but its seq. */
 void fake_db_add_location(const struct zp_id *location_id, int32_t partition, int64_t seq);
 
+/* The rows of a batch without its partitions, asking nobody: what no database should do. */
+void fake_db_write_rows(const struct batch *batch);
+
 /* Rows, or NULL. */
 const struct outcome *fake_outcome(const struct zp_id *command_id);
 const struct order *fake_order(const struct zp_id *order_id);
