@@ -54,8 +54,16 @@ void takeover_put_off(struct worker *worker, struct takeover *takeover, const ch
     }
 }
 
+/* A rival that took the partition meanwhile goes on, and what it writes does not follow from what was read before. So
+ * only the owner may call the log wrong; who is not sure to be it tries again. */
 void takeover_stop(struct worker *worker, struct takeover *takeover, const char *why)
 {
+    const struct zp_id *owner = &worker->partitions[takeover->partition].owner;
+    enum zp_err err = store_partition_try(worker->store, takeover->partition, owner, -1); /* a stop is no death */
+    if (err != ZP_OK) {
+        takeover_put_off(worker, takeover, "stop", err == ZP_FENCED ? why : store_trouble(worker->store)->why);
+        return;
+    }
     log_error("partition stopped: this is not the log we knew", L_INT("partition", takeover->partition),
               L_STR("why", why), L_INT("next_offset", worker->partitions[takeover->partition].next_offset));
     worker->partitions[takeover->partition].state = PARTITION_STOPPED;

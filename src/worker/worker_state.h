@@ -50,7 +50,7 @@ void takeover_due(struct worker *worker);
 /* Takes a partition out of the round, to be tried again after a longer pause; why NULL: an earlier one said it. */
 struct takeover;
 void takeover_put_off(struct worker *worker, struct takeover *takeover, const char *step, const char *why);
-/* Stops a partition for good: this is not the log we knew. */
+/* Stops a partition for good: this is not the log we knew. Puts it off instead when it is not surely ours any more. */
 void takeover_stop(struct worker *worker, struct takeover *takeover, const char *why);
 
 /* Folds the facts of the events topic into the database for partitions in `which`, from their events_offset up to

@@ -293,6 +293,20 @@ static void a_gap_in_the_seqs_stops(void **state)
     assert_stops();
 }
 
+/* What a rival wrote meanwhile does not follow from what we read before: that is no fault of the log. */
+static void a_worker_that_lost_the_partition_stops_nothing(void **state)
+{
+    (void)state;
+    lose_event(2);
+    fake_db_clear();
+    db.on_try = (struct fake_failure){ ZP_FENCED, "ZF001", 1, false };
+    worker_retake(world, P, 0);
+    take_over();
+    assert_int_equal(world->partitions[P].state, PARTITION_TAKING);
+    take_over(); /* it is ours, and the log is wrong */
+    assert_int_equal(world->partitions[P].state, PARTITION_STOPPED);
+}
+
 static void a_hash_that_does_not_fit_stops(void **state)
 {
     (void)state;
@@ -403,6 +417,7 @@ int main(void)
         TEST(facts_that_cannot_be_written_are_tried_again),
         TEST(a_reader_that_cannot_be_made_is_tried_again_after_a_pause),
         TEST(a_gap_in_the_seqs_stops),
+        TEST(a_worker_that_lost_the_partition_stops_nothing),
         TEST(a_hash_that_does_not_fit_stops),
         TEST(an_event_that_does_not_lead_on_from_its_order_stops),
         TEST(one_that_stops_leaves_the_others_alone),
