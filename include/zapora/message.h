@@ -92,6 +92,7 @@ enum zp_err message_event_read(const struct record *record, struct arena *arena,
 enum letter_class { LETTER_CLASSES(X) LETTER_CLASS_COUNT };
 #undef X
 extern const struct words LETTER_CLASS_WORDS;
+/* What is said of a class, one that is known. Lives for ever. */
 const char *message_letter_detail(enum letter_class class);
 
 /* What the dead letters say of a parked record. Strings are the arena's. */
@@ -100,7 +101,7 @@ struct letter {
     int32_t partition;        /* where it stood in the mailbox */
     int64_t offset;
     enum letter_class class;  /* LETTER_CLASS_COUNT: not known */
-    const char *error;        /* a sentence for operators */
+    const char *error;        /* a sentence for operators; "" once read, or NULL when written: not known */
     int64_t attempts;         /* 0: not known, for its worker died before it could say */
     int64_t first_at, last_at;/* first and last attempt, of the worker's clock; 0: not known */
     int64_t parked_at;        /* log time of the letter; 0 when written */
@@ -109,11 +110,12 @@ struct letter {
 };
 
 /* The parked record as it came, for the same partition, with headers before its own: origin_topic, origin_partition,
- * origin_offset, letter_id, error_class, error, attempts, first_at, last_at. Borrows from dead and letter. */
+ * origin_offset, letter_id, error_class, error, attempts, first_at, last_at. All of them always, empty when not known:
+ * of two headers of a name the first is read, and it must be ours. Borrows from dead and letter. */
 enum zp_err message_letter_write(const struct letter *letter, const struct record *dead, struct arena *arena,
                                  struct record *ret_record) ZP_MUST_CHECK;
-/* Reads what stands around a letter; its value and other headers may be anything. ZP_OK, ZP_NO_MEMORY, or
- * ZP_MALFORMED: it is no letter. */
+/* Reads what stands around a letter; its value and other headers may be anything, so its strings are text up to their
+ * first NUL but perhaps not UTF-8. ZP_OK, ZP_NO_MEMORY, or ZP_MALFORMED: it is no letter. */
 enum zp_err message_letter_read(const struct record *record, struct arena *arena,
                                 struct letter *ret_letter) ZP_MUST_CHECK;
 

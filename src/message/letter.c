@@ -1,13 +1,13 @@
 /* letter: what stands around a parked record in the dead letters, and the record that says what was done about it.
  *
  * Letters are written by workers and read by the command line, which writes settlements. Invariant: the first header of
- * either says which of the two it is, and stands before all that the parked record brought along, which may be
- * anything. */
+ * either says which of the two it is, and all of a letter's own headers stand before what the parked record brought
+ * along, which may be anything. What is not known stands there empty: left out, the parked record's would be read. */
 #include "envelope.h"
 
 #include <string.h>
 
-#define LETTER_HEADERS_MAX 9 /* of ours */
+#define LETTER_HEADERS 9 /* of ours */
 
 #define X(name, wire, detail) wire,
 static const char *const classes[] = { LETTER_CLASSES(X) };
@@ -24,7 +24,8 @@ const struct words SETTLEMENT_WORDS = { kinds, ZP_COUNT(kinds) };
 
 const char *message_letter_detail(enum letter_class class)
 {
-    return (unsigned)class < LETTER_CLASS_COUNT ? details[class] : "it could not be processed";
+    ZP_ASSERT(class < LETTER_CLASS_COUNT);
+    return details[class];
 }
 
 static bool starts_with(const struct record *record, const char *name)
@@ -32,11 +33,18 @@ static bool starts_with(const struct record *record, const char *name)
     return record->header_count > 0 && strcmp(record->headers[0].name, name) == 0;
 }
 
-/* A header's text in the arena; NULL without the header or without memory. */
-static const char *get_text(const struct record *record, const char *name, struct arena *arena)
+/* A header's text in the arena; untouched without the header. False: without memory. */
+static bool get_text(const struct record *record, const char *name, struct arena *arena, const char **ret_text)
 {
     const struct header *header = record_header(record, name);
-    return header == NULL ? NULL : arena_strndup(arena, header->value == NULL ? "" : header->value, header->len);
+    if (header == NULL) {
+        return true;
+    }
+    const char *text = arena_strndup(arena, header->value, header->len);
+    if (text != NULL) {
+        *ret_text = text;
+    }
+    return text != NULL;
 }
 
 static int64_t get_time(const struct record *record, const char *name)
@@ -59,38 +67,48 @@ static bool get_origin(const struct record *record, int32_t *ret_partition, int6
 
 /* ---- letters ------------------------------------------------------------------------------------------------- */
 
+static void put_known_int(struct envelope *envelope, const char *name, int64_t value)
+{
+    if (value > 0) {
+        envelope_put_int(envelope, name, value);
+    } else {
+        envelope_put_text(envelope, name, "");
+    }
+}
+
+static void put_known_time(struct envelope *envelope, const char *name, int64_t at)
+{
+    if (at > 0) {
+        envelope_put_time(envelope, name, at);
+    } else {
+        envelope_put_text(envelope, name, "");
+    }
+}
+
 static void put_about(struct envelope *envelope, const struct letter *letter)
 {
     envelope_put_text(envelope, "origin_topic", TOPIC_COMMANDS);
     envelope_put_int(envelope, "origin_partition", letter->partition);
     envelope_put_int(envelope, "origin_offset", letter->offset);
     envelope_put_id(envelope, "letter_id", &letter->command_id);
-    if ((unsigned)letter->class < LETTER_CLASS_COUNT) {
-        envelope_put_text(envelope, "error_class", classes[letter->class]);
-    }
-    envelope_put_text(envelope, "error", letter->error);
-    if (letter->attempts > 0) {
-        envelope_put_int(envelope, "attempts", letter->attempts);
-    }
-    if (letter->first_at > 0) {
-        envelope_put_time(envelope, "first_at", letter->first_at);
-    }
-    if (letter->last_at > 0) {
-        envelope_put_time(envelope, "last_at", letter->last_at);
-    }
+    envelope_put_text(envelope, "error_class", letter->class < LETTER_CLASS_COUNT ? classes[letter->class] : "");
+    envelope_put_text(envelope, "error", letter->error == NULL ? "" : letter->error);
+    put_known_int(envelope, "attempts", letter->attempts);
+    put_known_time(envelope, "first_at", letter->first_at);
+    put_known_time(envelope, "last_at", letter->last_at);
 }
 
 enum zp_err message_letter_write(const struct letter *letter, const struct record *dead, struct arena *arena,
                                  struct record *ret_record)
 {
-    struct header *headers = arena_array(arena, LETTER_HEADERS_MAX + dead->header_count, sizeof(*headers));
+    struct header *headers = arena_array(arena, LETTER_HEADERS + dead->header_count, sizeof(*headers));
     struct envelope envelope = { .arena = arena, .headers = headers, .err = headers == NULL ? ZP_NO_MEMORY : ZP_OK };
 
     put_about(&envelope, letter);
     if (envelope.err != ZP_OK) {
         return envelope.err;
     }
-    ZP_ASSERT(envelope.count <= LETTER_HEADERS_MAX);
+    ZP_ASSERT(envelope.count == LETTER_HEADERS);
     if (dead->header_count > 0) {
         memcpy(headers + envelope.count, dead->headers, dead->header_count * sizeof(*headers));
     }
@@ -102,7 +120,7 @@ enum zp_err message_letter_write(const struct letter *letter, const struct recor
 
 enum zp_err message_letter_read(const struct record *record, struct arena *arena, struct letter *ret_letter)
 {
-    struct letter letter = { .class = LETTER_CLASS_COUNT, .parked_at = record->timestamp_us };
+    struct letter letter = { .class = LETTER_CLASS_COUNT, .error = "", .parked_at = record->timestamp_us };
     unsigned class = LETTER_CLASS_COUNT;
 
     if (!starts_with(record, "origin_topic") || !get_origin(record, &letter.partition, &letter.offset) ||
@@ -120,8 +138,7 @@ enum zp_err message_letter_read(const struct record *record, struct arena *arena
         letter.redrives = ID_NONE;
         letter.redrive_count = 0;
     }
-    letter.error = record_header(record, "error") == NULL ? "" : get_text(record, "error", arena);
-    if (letter.error == NULL) {
+    if (!get_text(record, "error", arena, &letter.error)) {
         return ZP_NO_MEMORY;
     }
     *ret_letter = letter;
@@ -156,7 +173,7 @@ enum zp_err message_settlement_write(const struct settlement *settlement, struct
 enum zp_err message_settlement_read(const struct record *record, struct arena *arena,
                                     struct settlement *ret_settlement)
 {
-    struct settlement settlement = { .at = record->timestamp_us };
+    struct settlement settlement = { .who = "", .at = record->timestamp_us };
     unsigned kind;
 
     if (!starts_with(record, "settlement") || !envelope_get_word(record, "settlement", &SETTLEMENT_WORDS, &kind) ||
@@ -167,9 +184,7 @@ enum zp_err message_settlement_read(const struct record *record, struct arena *a
     if (!envelope_get_id(record, "redrive_id", &settlement.redrive_id)) {
         settlement.redrive_id = ID_NONE;
     }
-    settlement.who = record_header(record, "who") == NULL ? "" : get_text(record, "who", arena);
-    settlement.reason = get_text(record, "reason", arena);
-    if (settlement.who == NULL || (settlement.reason == NULL && record_header(record, "reason") != NULL)) {
+    if (!get_text(record, "who", arena, &settlement.who) || !get_text(record, "reason", arena, &settlement.reason)) {
         return ZP_NO_MEMORY;
     }
     *ret_settlement = settlement;

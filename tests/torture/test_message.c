@@ -110,6 +110,69 @@ static bool is_told_why(enum zp_err err)
     return is_untouched(&command, sizeof(command)) && (err != ZP_MALFORMED || (why != NULL && *why != '\0'));
 }
 
+/* ---- dead letters ------------------------------------------------------------------------------------------------ */
+
+static const struct letter parked = {
+    .partition = 17, .offset = 4711, .class = LETTER_FAILED, .error = "SQLSTATE 22012", .attempts = 2,
+    .first_at = SAMPLE_AT, .last_at = SAMPLE_AT,
+};
+static const struct settlement settled = {
+    .kind = SETTLEMENT_REDRIVEN, .partition = 17, .offset = 4711, .redrive_id = { { 1 } }, .who = "ana",
+    .reason = "the menu was mended",
+};
+static struct letter letter;
+static struct settlement settlement;
+
+/* written[0] is a letter, written[1] what was done about it. */
+static void open_letters(void)
+{
+    struct record dead;
+
+    open_room();
+    memset(&record, 0xaa, sizeof(record));
+    memset(&letter, 0xaa, sizeof(letter));
+    memset(&settlement, 0xaa, sizeof(settlement));
+    assert_int_equal(message_command_write(sample_redrive(), NULL, &arena, &dead), ZP_OK);
+    assert_int_equal(message_letter_write(&parked, &dead, &arena, &written[0]), ZP_OK);
+    assert_int_equal(message_settlement_write(&settled, &arena, &written[1]), ZP_OK);
+}
+
+static enum zp_err a_letter_is_written(void)
+{
+    return message_letter_write(&parked, &written[1], &arena, &record);
+}
+
+static enum zp_err a_settlement_is_written(void)
+{
+    return message_settlement_write(&settled, &arena, &record);
+}
+
+static bool record_is_whole(enum zp_err err)
+{
+    return err == ZP_OK ? record.header_count >= written[1].header_count : is_untouched(&record, sizeof(record));
+}
+
+static enum zp_err a_letter_is_read(void)
+{
+    return message_letter_read(&written[0], &arena, &letter);
+}
+
+static bool letter_is_whole(enum zp_err err)
+{
+    return err == ZP_OK ? strcmp(letter.error, parked.error) == 0 : is_untouched(&letter, sizeof(letter));
+}
+
+static enum zp_err a_settlement_is_read(void)
+{
+    return message_settlement_read(&written[1], &arena, &settlement);
+}
+
+static bool settlement_is_whole(enum zp_err err)
+{
+    return err == ZP_OK ? strcmp(settlement.who, settled.who) == 0 && strcmp(settlement.reason, settled.reason) == 0
+                        : is_untouched(&settlement, sizeof(settlement));
+}
+
 /* ---- events ------------------------------------------------------------------------------------------------------ */
 
 static enum zp_err events_are_encoded(void)
@@ -269,6 +332,10 @@ static const struct torture rows[] = {
     ROW(commands_are_written, open_written_commands, NULL, OK),
     ROW(commands_are_read, open_written_commands, command_is_whole, OK),
     ROW(a_wrong_command_is_read, open_written_commands, is_told_why, MALFORMED),
+    ROW(a_letter_is_written, open_letters, record_is_whole, OK),
+    ROW(a_letter_is_read, open_letters, letter_is_whole, OK),
+    ROW(a_settlement_is_written, open_letters, record_is_whole, OK),
+    ROW(a_settlement_is_read, open_letters, settlement_is_whole, OK),
     ROW(events_are_encoded, open_room, NULL, OK),
     ROW(events_are_written, open_written_events, NULL, OK),
     ROW(events_are_read, open_written_events, event_is_whole, OK),

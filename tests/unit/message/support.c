@@ -255,18 +255,22 @@ struct record record_with(const struct record *record, const void *value, size_t
 
 struct record record_with_header(const struct record *record, const char *name, const char *text)
 {
+    const struct header header = { .name = name, .value = text, .len = text == NULL ? 0 : strlen(text) };
     struct record other = *record;
+    bool is_found = false;
 
     other.headers = arena_array(&arena, record->header_count + 1, sizeof(*other.headers));
     other.header_count = 0;
     assert_non_null(other.headers);
     for (size_t i = 0; i < record->header_count; i++) {
-        if (strcmp(record->headers[i].name, name) != 0) {
-            other.headers[other.header_count++] = record->headers[i];
+        bool is_it = strcmp(record->headers[i].name, name) == 0;
+        if (!is_it || text != NULL) {
+            other.headers[other.header_count++] = is_it ? header : record->headers[i];
         }
+        is_found = is_found || is_it;
     }
-    if (text != NULL) {
-        other.headers[other.header_count++] = (struct header){ .name = name, .value = text, .len = strlen(text) };
+    if (!is_found && text != NULL) {
+        other.headers[other.header_count++] = header;
     }
     return other;
 }

@@ -43,7 +43,7 @@ const void *value_edit(const void *value, size_t len, const char *pointer, const
 
 /* A record with another value. */
 struct record record_with(const struct record *record, const void *value, size_t len);
-/* A record with one header replaced, added, or taken away (NULL). */
+/* A record with one header replaced in its place, added at the end, or taken away (NULL). */
 struct record record_with_header(const struct record *record, const char *name, const char *text);
 
 /* ---- files ---------------------------------------------------------------------------------------------------- */
