@@ -57,6 +57,8 @@ enum zp_err message_command_write(const struct command *command, const char *tra
     }
     if (!id_is_none(&command->redrives)) {
         envelope_put_id(&envelope, "redrives", &command->redrives);
+    }
+    if (command->redrive_count > 0) {
         envelope_put_int(&envelope, "redrive_count", command->redrive_count);
     }
     err = envelope_finish(&envelope, &command->location_id, &record);

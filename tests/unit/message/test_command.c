@@ -319,6 +319,56 @@ static void headers_and_key_are_judged(void **state)
     }
 }
 
+/* Who reads only headers sees redrives too: what they say must be what the command is. */
+static void the_headers_of_a_redrive_are_judged(void **state)
+{
+    (void)state;
+    static const struct { const char *name; bool is_redrive; const char *header, *text; } bad[] = {
+        { "not what it redrives",                 true,  "redrives", NULL },
+        { "it redrives another",                  true,  "redrives", UUID_OTHER },
+        { "it redrives what is no id",            true,  "redrives", "17" },
+        { "not the how manieth",                  true,  "redrive_count", NULL },
+        { "another count",                        true,  "redrive_count", "3" },
+        { "a count that is no number",            true,  "redrive_count", "two" },
+        { "no redrive that says that it is one",  false, "redrives", UUID_OTHER },
+        { "no redrive that counts",               false, "redrive_count", "1" },
+    };
+    for (size_t i = 0; i < ZP_COUNT(bad); i++) {
+        struct record record = sample_record(CMD_ORDER_PLACE);
+        struct command command;
+        const char *why = NULL;
+
+        if (bad[i].is_redrive) {
+            assert_int_equal(message_command_write(sample_redrive(), NULL, &arena, &record), ZP_OK);
+        }
+        assert_int_equal(message_command_read(&record, &arena, &command, &why), ZP_OK);
+        record = record_with_header(&record, bad[i].header, bad[i].text);
+        enum zp_err err = message_command_read(&record, &arena, &command, &why);
+        if (err != ZP_MALFORMED ||
+            strcmp(why, "the headers redrives and redrive_count are not the command's") != 0) {
+            fail_msg("%s: %s, %s", bad[i].name, zp_err_name(err), why);
+        }
+    }
+}
+
+/* A regression: a count without what it counts was written to the value alone, and its reader refused it. */
+static void whatever_counts_redrives_is_read_back(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct command odd = *sample_redrive(), read;
+        struct record record;
+        const char *why = NULL;
+
+        odd.redrives = (i & 1) == 0 ? ID_NONE : odd.redrives;
+        odd.redrive_count = (i & 2) == 0 ? 0 : odd.redrive_count;
+        assert_int_equal(message_command_write(&odd, NULL, &arena, &record), ZP_OK);
+        assert_int_equal(message_command_read(&record, &arena, &read, &why), ZP_OK);
+        assert_true(id_equal(&read.redrives, &odd.redrives));
+        assert_int_equal(read.redrive_count, odd.redrive_count);
+    }
+}
+
 static void the_key_is_the_location_exactly(void **state)
 {
     (void)state;
@@ -332,6 +382,32 @@ static void the_key_is_the_location_exactly(void **state)
         record.key_len = strlen(keys[i]);
         assert_int_equal(message_command_read(&record, &arena, &command, &why), ZP_MALFORMED);
         assert_string_equal(why, "the key is not the location's id");
+    }
+}
+
+/* ---- who asked ----------------------------------------------------------------------------------------------- */
+
+static void a_record_that_is_not_read_says_who_asked(void **state)
+{
+    (void)state;
+    static const struct { const char *name, *text; bool says; } rows_of_users[] = {
+        { "a user",               "0193f0a1-5c3e-8711-9abc-def012345603",  true },
+        { "nobody",               NULL,                                    false },
+        { "an empty header",      "",                                      false },
+        { "what is no id",        "root",                                  false },
+        { "an id and more",       "0193f0a1-5c3e-8711-9abc-def012345603x", false },
+        { "an id that is cut off", "0193f0a1-5c3e-8711-9abc-def01234560",  false },
+        { "digits that are none", "0193f0a1-5c3e-8711-9abc-def01234560g",  false },
+    };
+    for (size_t i = 0; i < ZP_COUNT(rows_of_users); i++) {
+        struct record record = sample_record(CMD_ORDER_START);
+
+        record = record_with_header(&record, "user_id", rows_of_users[i].text);
+        record = record_with(&record, "garbage", 7);
+        struct zp_id id = message_record_user(&record);
+        if (!id_equal(&id, rows_of_users[i].says ? &sample_command(CMD_ORDER_START)->actor.user_id : &ID_NONE)) {
+            fail_msg("%s: taken for somebody else", rows_of_users[i].name);
+        }
     }
 }
 
@@ -390,7 +466,10 @@ int main(void)
         test(unknown_names_are_counted),
         test(why_is_text_whatever_the_names_were),
         test(headers_and_key_are_judged),
+        test(the_headers_of_a_redrive_are_judged),
+        test(whatever_counts_redrives_is_read_back),
         test(the_key_is_the_location_exactly),
+        test(a_record_that_is_not_read_says_who_asked),
         test(a_record_is_known_by_its_command),
         test(a_record_without_an_id_is_known_by_its_bytes),
     };
