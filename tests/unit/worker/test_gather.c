@@ -217,6 +217,42 @@ static void what_cannot_be_named_is_not_touched(void **state)
     }
 }
 
+static void gather_without_memory(void)
+{
+    struct turn *turn = announcer_turn(world->announcer, 0);
+    size_t bytes_max = turn->arena.max_bytes;
+    turn->arena.max_bytes = 0;
+    gather(world, turn, 0);
+    turn->arena.max_bytes = bytes_max;
+    assert_int_equal(turn->count, 0);
+    give_back(turn);
+}
+
+/* A regression: the first record of a turn that met no memory ended the process, and three times over that parks. */
+static void however_often_memory_is_short_no_order_is_parked(void **state)
+{
+    (void)state;
+    post_restaurant(&here, 1);
+    work_off();
+    for (unsigned solo = 0; solo <= 1; solo++) {
+        struct zp_id id = id_number(10 + solo);
+        post_orders(&here, 10 + solo, 1);
+        for (int i = 0; i < 10; i++) {
+            world->partitions[P].solo = solo == 1;
+            gather_without_memory();
+            assert_int_equal(world->partitions[P].state, PARTITION_TAKING); /* put off */
+            assert_int_equal(db.partitions[P].trying_offset, -1);           /* an error that is survived is no death */
+            fake_announcer_publish(world->announcer);
+            take_over();
+            assert_int_equal(world->partitions[P].state, PARTITION_OWNED);
+        }
+        work_off();
+        assert_non_null(fake_outcome(&id));
+        assert_int_equal(fake_outcome(&id)->err, ZP_OK);
+    }
+    assert_int_equal(fake_log_end(FAKE_DEAD_LETTERS, P), 0);
+}
+
 static void a_carried_record_of_a_lost_partition_is_dropped(void **state)
 {
     (void)state;
@@ -281,6 +317,7 @@ int main(void)
         TEST(a_suspected_partition_goes_alone_and_by_name),
         TEST(it_waits_for_a_turn_of_its_own),
         TEST(what_cannot_be_named_is_not_touched),
+        TEST(however_often_memory_is_short_no_order_is_parked),
         TEST(a_carried_record_of_a_lost_partition_is_dropped),
         TEST(a_partition_that_goes_takes_its_records_out_of_the_turn),
     };
