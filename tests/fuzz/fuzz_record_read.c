@@ -1,55 +1,15 @@
 /* Any key, headers and value as a record of the log: CloudEvents' headers stand beside the value, so both decoders see
  * all of it. What is believed must be written to a record that reads back the same.
  *
- * The input is a list of headers (which name, length, bytes), the key (length, bytes), then the value. */
-#include "fuzz.h"
-
-#define HEADERS_MAX 24
+ * The input is a record as made_up.h cuts it. */
+#include "made_up.h"
 
 static const char *const names[] = {
     "ce_id", "ce_type", "ce_source", "ce_time", "ce_specversion", "ce_dataschema", "partitionkey", "traceparent",
     "content-type", "sequence", "command_id", "command_offset", "command_type", "user_id", "fingerprint", "hash",
     "ce_id ", "", /* two that nobody looks for */
+    "redrives", "redrive_count",
 };
-
-/* What is left of the input. */
-struct input { const uint8_t *at, *end; };
-
-static uint8_t take_byte(struct input *input)
-{
-    return input->at < input->end ? *input->at++ : 0;
-}
-
-/* A length and so many bytes, or as many as there are; copied, so that a read past their end is seen. */
-static void *take_bytes(struct input *input, struct arena *arena, size_t *ret_len)
-{
-    size_t len = take_byte(input), left = (size_t)(input->end - input->at);
-    if (len > left) {
-        len = left;
-    }
-    void *bytes = arena_alloc(arena, len);
-    MUST(bytes != NULL);
-    if (len > 0) {
-        memcpy(bytes, input->at, len);
-    }
-    input->at += len;
-    *ret_len = len;
-    return bytes;
-}
-
-static struct record take_record(struct input *input, struct arena *arena, struct header headers[HEADERS_MAX])
-{
-    struct record record = { .partition = 7, .offset = 9, .timestamp_us = 1, .headers = headers };
-    record.header_count = take_byte(input) % HEADERS_MAX;
-    for (size_t i = 0; i < record.header_count; i++) {
-        headers[i].name = names[take_byte(input) % ZP_COUNT(names)];
-        headers[i].value = take_bytes(input, arena, &headers[i].len);
-    }
-    record.key = take_bytes(input, arena, &record.key_len);
-    record.value = input->at;
-    record.value_len = (size_t)(input->end - input->at);
-    return record;
-}
 
 static void must_be_a_command(const struct record *record, struct arena *arena)
 {
@@ -62,6 +22,7 @@ static void must_be_a_command(const struct record *record, struct arena *arena)
         MUST(message_command_write(&command, NULL, arena, &again) == ZP_OK);
         MUST(message_command_read(&again, arena, &read, &why) == ZP_OK);
         MUST(id_equal(&read.id, &command.id) && read.type == command.type && read.if_match == command.if_match);
+        MUST(id_equal(&read.redrives, &command.redrives) && read.redrive_count == command.redrive_count);
     }
 }
 
@@ -85,11 +46,11 @@ static void must_be_an_event(const struct record *record, struct arena *arena)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct header headers[HEADERS_MAX];
-    struct input input = { data, data + size };
+    struct made_up made_up = { data, data + size };
     struct arena arena;
     crypto_start();
     arena_init(&arena, (size_t)32 * 1024 * 1024);
-    struct record record = take_record(&input, &arena, headers);
+    struct record record = made_up_record(&made_up, names, ZP_COUNT(names), &arena, headers);
     struct zp_id id = message_record_id(&record);
     MUST(!id_is_none(&id));
     must_be_a_command(&record, &arena);

@@ -10,7 +10,7 @@ import sys
 
 # Units, torture and corpora. The fuzz targets are those of the message room's decoders.
 TESTS = re.compile(r"(torture_)?(order|message)(_.*)?|"
-                   r"fuzz_(command_read|event_decode|place_parse|record_read|stored_json)")
+                   r"fuzz_(command_read|event_decode|letter_read|place_parse|record_read|settlement_read|stored_json)")
 
 
 def main():
