@@ -14,6 +14,7 @@
 #define REFILL_ORDERS_MAX 5000 /* whole; of the others only the tickets */
 #define REFILL_RETRY_US 250000
 #define PATROL_US 250000 /* one owned partition after the other: all of them within 16 s */
+#define PATROL_IDLE_US 2000000 /* a busier location is on its way to Redis, or its next push finds what is wrong */
 
 void refiller_init(struct refiller *refiller, struct live_push *push, struct store *store, struct marks *marks)
 {
@@ -78,8 +79,9 @@ static bool heads_equal(const struct store_head *ours, const struct live_head *t
     return ours->seq == theirs->seq && memcmp(ours->hash, theirs->hash, HASH_SIZE) == 0;
 }
 
-/* Compares the heads of one partition with Redis and wishes for what differs. */
-static enum zp_err compare(struct refiller *refiller, int32_t partition)
+/* Compares the heads of one partition with Redis and wishes for what differs and has been so since before idle_since,
+ * on the database's clock. */
+static enum zp_err compare(struct refiller *refiller, int32_t partition, int64_t idle_since)
 {
     if (PLANTED(HEADS_UNCOMPARED)) {
         return ZP_OK;
@@ -101,7 +103,7 @@ static enum zp_err compare(struct refiller *refiller, int32_t partition)
     }
     err = live_push_heads(refiller->push, ids, count, theirs, known);
     for (size_t i = 0; err == ZP_OK && i < count; i++) {
-        if (!known[i] || !heads_equal(&heads[i], &theirs[i])) {
+        if (heads[i].updated_at < idle_since && (!known[i] || !heads_equal(&heads[i], &theirs[i]))) {
             queue(refiller, partition, &ids[i]);
         }
     }
@@ -327,20 +329,20 @@ static void heed_connection(struct refiller *refiller)
 }
 
 /* Redis may lose something without the connection telling: a FLUSHALL, a key that somebody deleted. A busy location's
- * next push finds out by itself; the others are looked at in turn. */
-static void patrol(struct refiller *refiller, int64_t now)
+ * next push finds out by itself; the others are looked at in turn: the partition whose turn it is, or -1. */
+static int32_t next_patrol(struct refiller *refiller, int64_t now)
 {
     if (now < refiller->patrol_at_us) {
-        return;
+        return -1;
     }
     refiller->patrol_at_us = now + PATROL_US;
     for (int32_t i = 0; i < BUS_PARTITIONS; i++) {
         refiller->patrolled = (refiller->patrolled + 1) % BUS_PARTITIONS;
         if (refiller->marks[refiller->patrolled].owned) {
-            refiller->compare_wanted[refiller->patrolled] = true;
-            return;
+            return refiller->patrolled;
         }
     }
+    return -1;
 }
 
 void refiller_step(struct refiller *refiller)
@@ -350,15 +352,18 @@ void refiller_step(struct refiller *refiller)
         return;
     }
     heed_connection(refiller);
-    patrol(refiller, now);
     if (refiller->holds && !refiller->marks[refiller->held.wish.partition].owned) {
         let_go(refiller);
     }
-    int32_t partition = next_compare(refiller);
+    bool has_room = refiller->wish_count <= REFILL_QUEUE_MAX / 2; /* for what differs */
+    int32_t partition = has_room ? next_compare(refiller) : -1;
+    int32_t patrolled = has_room && partition < 0 ? next_patrol(refiller, now) : -1;
     enum zp_err err = ZP_OK;
-    if (partition >= 0 && refiller->wish_count <= REFILL_QUEUE_MAX / 2) { /* room for what differs */
+    if (patrolled >= 0) {
+        err = compare(refiller, patrolled, clock_wall_us() - PATROL_IDLE_US);
+    } else if (partition >= 0) {
         refiller->compare_wanted[partition] = false; /* a doubt that comes meanwhile counts again */
-        err = compare(refiller, partition);
+        err = compare(refiller, partition, INT64_MAX);
         if (err != ZP_OK) {
             refiller->compare_wanted[partition] = true;
         }

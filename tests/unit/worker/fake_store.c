@@ -643,10 +643,11 @@ enum zp_err store_outcomes_purge(struct store *store, int32_t partition, int64_t
     return ZP_OK;
 }
 
-static struct store_head head_of(const struct location *location)
+static struct store_head head_of(const struct fake_location_row *row)
 {
+    const struct location *location = &row->location;
     struct store_head head = { .location_id = location->id, .seq = location->seq, .open_count = location->open_count,
-                               .open_hash = location->open_hash };
+                               .open_hash = location->open_hash, .updated_at = row->updated_at };
     memcpy(head.hash, location->hash, HASH_SIZE);
     return head;
 }
@@ -661,7 +662,7 @@ enum zp_err store_heads(struct store *store, const int32_t *partitions, size_t p
     for (size_t i = 0; i < db.location_count; i++) {
         for (size_t k = 0; k < partition_count; k++) {
             if (db.locations[i].partition == partitions[k]) {
-                (*ret_heads)[(*ret_count)++] = head_of(&db.locations[i].location);
+                (*ret_heads)[(*ret_count)++] = head_of(&db.locations[i]);
             }
         }
     }
@@ -681,7 +682,7 @@ enum zp_err store_refill_get(struct store *store, const struct zp_id *location_i
     if (err != ZP_OK || row == NULL) {
         return err != ZP_OK ? err : ZP_NOT_FOUND;
     }
-    struct store_refill refill = { .board = { .head = head_of(&row->location) } };
+    struct store_refill refill = { .board = { .head = head_of(row) } };
     refill.events = arena_array(arena, db.event_count, sizeof *refill.events);
     refill.board.orders = arena_array(arena, db.order_count, sizeof *refill.board.orders);
     refill.tickets = arena_array(arena, db.order_count, sizeof *refill.tickets);

@@ -14,7 +14,7 @@
 struct fake_failure { enum zp_err err; const char *sqlstate; int times; bool applied; };
 
 struct fake_event_row { int32_t partition; struct batch_event event; };
-struct fake_location_row { int32_t partition; struct location location; };
+struct fake_location_row { int32_t partition; int64_t updated_at; struct location location; };
 
 struct fake_db {
     bool has_row[BUS_PARTITIONS];

@@ -187,6 +187,29 @@ static void what_is_held_goes_with_its_partition(void **state)
     assert_int_equal(refiller.wish_count, 0);
 }
 
+static void patrol_all(void)
+{
+    for (int i = 0; i < BUS_PARTITIONS; i++) {
+        refiller.patrol_at_us = 0;
+        step_often();
+    }
+}
+
+/* What a location under load committed is on its way to Redis nearly always: refilling it held up all pushes. */
+static void a_patrol_leaves_a_busy_location_alone(void **state)
+{
+    (void)state;
+    step_often(); /* the takeover's own comparison */
+    fake_cache_clear();
+    const int refills = cache.refills;
+    db.locations[0].updated_at = clock_wall_us() + 60000000; /* however long this takes */
+    patrol_all();
+    assert_int_equal(cache.refills, refills);
+    db.locations[0].updated_at = 0;
+    patrol_all();
+    assert_int_equal(cache.refills, refills + 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_here, close_here)
@@ -197,6 +220,7 @@ int main(void)
         TEST(what_was_right_all_the_time_is_left_alone),
         TEST(one_that_changes_under_a_held_snapshot_is_looked_at_again),
         TEST(what_is_held_goes_with_its_partition),
+        TEST(a_patrol_leaves_a_busy_location_alone),
     };
     return cmocka_run_group_tests_name("worker refill", tests, NULL, NULL);
 }
