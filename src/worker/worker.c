@@ -1,5 +1,6 @@
 /* Owns the worker's life: what it waits for, its parts, its health, its end. Called by the command line.
- * Invariant: on SIGTERM the turn in flight ends before its partitions are released. */
+ * Invariants: on SIGTERM the turn in flight ends before its partitions are released; what is owed to servers that are
+ * away or replaced is given up in time, for the next owner does all of it again. */
 #include "zapora/worker.h"
 
 #include "metrics.h"
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #define DATABASE_TIMEOUT_MS 4000
+#define END_MS 10000 /* from the end of the last round; in order it takes a tenth of that, with frozen servers half */
 
 static bool stop_asked(int signal_fd)
 {
@@ -147,6 +149,7 @@ static int run(struct worker *worker, int signal_fd)
     } else {
         log_error("the worker cannot start", L_STR("why", why));
     }
+    watchdog_end_within(END_MS);
     ticker_stop(ticker);
     loop_close(worker);
     return err == ZP_OK ? 0 : 1;
@@ -178,9 +181,9 @@ int worker_run(const struct worker_settings *settings)
     }
     int code = run(worker, signal_fd);
     watchdog_unwatch(worker->watch);
-    watchdog_stop();
     ops_stop(ops);
     store_destroy(worker->store);
+    watchdog_stop();
     close(signal_fd);
     log_info("worker stopped", L_INT("code", code));
     return code;

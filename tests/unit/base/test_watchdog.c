@@ -173,6 +173,55 @@ static void a_process_that_was_stopped_as_a_whole_goes_on(void **state)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+/* Beats as it should, and has stopped serving, but something in its end waits for ever. */
+static void end_for_ever(void)
+{
+    struct watch *watch = watchdog_watch("main", -1);
+    alarm(60);
+    if (watchdog_start(20 * REAL_LIMIT_MS) == ZP_OK) {
+        watchdog_end_within(REAL_LIMIT_MS);
+        for (;;) {
+            watchdog_beat(watch);
+            rest(5);
+        }
+    }
+}
+
+static int exit_status_of(void (*life)(void))
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        life();
+        _exit(3);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void a_process_that_does_not_end_is_ended(void **state)
+{
+    (void)state;
+    assert_int_equal(exit_status_of(end_for_ever), 1);
+}
+
+static void end_in_time(void)
+{
+    if (watchdog_start(REAL_LIMIT_MS) == ZP_OK) {
+        watchdog_end_within(60000);
+        rest(2 * REAL_LIMIT_MS);
+        watchdog_stop();
+        _exit(0);
+    }
+}
+
+static void a_process_that_ends_in_time_is_left_alone(void **state)
+{
+    (void)state;
+    assert_int_equal(exit_status_of(end_in_time), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +231,8 @@ int main(void)
         cmocka_unit_test(a_real_hang_ends_the_process_and_is_named),
         cmocka_unit_test(a_log_that_nobody_reads_does_not_save_it),
         cmocka_unit_test(a_process_that_was_stopped_as_a_whole_goes_on),
+        cmocka_unit_test(a_process_that_does_not_end_is_ended),
+        cmocka_unit_test(a_process_that_ends_in_time_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
