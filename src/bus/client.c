@@ -2,8 +2,15 @@
  * room.
  *
  * Called by producer, consumer, reader, watch and admin. Invariant: what is the same for all clients of a kind
- * stands in the table and nowhere else; the defaults of librdkafka 2.0.2 that are wrong for us are all named here. */
+ * stands in the table and nowhere else; the defaults of librdkafka 2.0.2 that are wrong for us are all named here;
+ * whoever ends a handle waits for a bounded time, while few are left ending. */
 #include "client.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#define CLOSE_S 2       /* an end takes some milliseconds, with a frozen broker too */
+#define CLOSINGS_MAX 16 /* handles that are ending, or never will, with their threads */
 
 #define ALL (BUS_CLIENT_PRODUCER | BUS_CLIENT_CONSUMER | BUS_CLIENT_READER | BUS_CLIENT_ASKER)
 #define PRODUCER BUS_CLIENT_PRODUCER
@@ -152,6 +159,98 @@ enum zp_err bus_client_open(const struct bus_client *client, rd_kafka_t **ret_rk
     *ret_rk = rk;
     return ZP_OK;
 }
+
+/* ---- the end of a handle ---- */
+
+/* librdkafka 2.0.2 ends a handle when the last of its brokers' threads has let go of everything. After Kafka came back
+ * as another one, without its topics, a thread of a consumer never does (seen in a debugger: the main thread joins
+ * rdk:main, which joins rdk:broker1, which waits for work). So the library ends a handle on a thread of its own. */
+struct closing {
+    rd_kafka_t *rk;
+    bool used, done, left; /* left: nobody waits any more, its thread gives the place back */
+};
+
+/* What grows has a ceiling: when all of them are taken, the next end is waited for as long as it takes, and the
+ * watchdog has the last word. */
+static struct closing closings[CLOSINGS_MAX];
+static pthread_mutex_t closings_lock = PTHREAD_MUTEX_INITIALIZER; /* of all places */
+static pthread_cond_t closings_changed = PTHREAD_COND_INITIALIZER;
+
+static struct closing *closing_take(rd_kafka_t *rk)
+{
+    struct closing *taken = NULL;
+    pthread_mutex_lock(&closings_lock);
+    for (size_t i = 0; i < CLOSINGS_MAX && taken == NULL; i++) {
+        if (!closings[i].used) {
+            taken = &closings[i];
+            *taken = (struct closing){ .rk = rk, .used = true };
+        }
+    }
+    pthread_mutex_unlock(&closings_lock);
+    return taken;
+}
+
+static void closing_give_back(struct closing *closing)
+{
+    pthread_mutex_lock(&closings_lock);
+    closing->used = false;
+    pthread_mutex_unlock(&closings_lock);
+}
+
+static void rk_end(rd_kafka_t *rk)
+{
+    rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+static void *close_in_its_own_time(void *arg)
+{
+    struct closing *closing = arg;
+    rk_end(closing->rk);
+    pthread_mutex_lock(&closings_lock);
+    closing->done = true;
+    closing->used = !closing->left;
+    pthread_cond_broadcast(&closings_changed);
+    pthread_mutex_unlock(&closings_lock);
+    return NULL;
+}
+
+/* False when its time is over: it is left to its thread then. */
+static bool closing_wait(struct closing *closing)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += CLOSE_S;
+    int rc = 0;
+    pthread_mutex_lock(&closings_lock);
+    while (!closing->done && rc == 0) {
+        rc = pthread_cond_timedwait(&closings_changed, &closings_lock, &until);
+    }
+    bool done = closing->done;
+    closing->left = !done;
+    closing->used = !done;
+    pthread_mutex_unlock(&closings_lock);
+    return done;
+}
+
+bool bus_client_close(rd_kafka_t *rk)
+{
+    if (rk == NULL) {
+        return true;
+    }
+    pthread_t thread;
+    struct closing *closing = closing_take(rk);
+    if (closing != NULL && pthread_create(&thread, NULL, close_in_its_own_time, closing) == 0) {
+        pthread_detach(thread);
+        return closing_wait(closing);
+    }
+    if (closing != NULL) {
+        closing_give_back(closing);
+    }
+    rk_end(rk);
+    return true;
+}
+
+/* ---- errors ---- */
 
 static const struct { rd_kafka_resp_err_t err; enum zp_err gives; } errors[] = {
     { RD_KAFKA_RESP_ERR_NO_ERROR, ZP_OK },

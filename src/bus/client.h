@@ -40,6 +40,9 @@ rd_kafka_conf_t *bus_client_conf(enum bus_client_kind kind, char why[BUS_WHY_SIZ
 /* Makes the handle; it connects by itself. ZP_INVALID when a setting is refused, ZP_BUSY without resources; why says
  * it. */
 enum zp_err bus_client_open(const struct bus_client *client, rd_kafka_t **ret_rk, char why[BUS_WHY_SIZE]) ZP_MUST_CHECK;
+/* Ends a handle, whose callbacks are not called any more; a member does not tell its group. Returns within a few
+ * seconds: a handle that the library does not end by then is left to itself, and false is given. NULL is fine. */
+bool bus_client_close(rd_kafka_t *rk);
 /* The error of this room for one of the library's: ZP_NOT_FOUND for what is not there, ZP_BUSY for what passes. */
 enum zp_err bus_client_err(rd_kafka_resp_err_t err);
 
@@ -61,7 +64,7 @@ static inline void bus_drop_topic(rd_kafka_topic_t **topic)
 static inline void bus_drop_client(rd_kafka_t **rk)
 {
     if (*rk != NULL) {
-        rd_kafka_destroy(*rk);
+        (void)bus_client_close(*rk);
     }
 }
 

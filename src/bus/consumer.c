@@ -366,8 +366,6 @@ void bus_consumer_destroy(struct bus_consumer *consumer)
     if (consumer->topic != NULL) {
         rd_kafka_topic_destroy(consumer->topic);
     }
-    if (consumer->rk != NULL) {
-        rd_kafka_destroy_flags(consumer->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    }
+    (void)bus_client_close(consumer->rk);
     free(consumer);
 }

@@ -283,7 +283,7 @@ static void lane_close(struct lane *lane, int flush_ms)
         }
     }
     rd_kafka_queue_destroy(lane->reports);
-    rd_kafka_destroy(lane->rk);
+    (void)bus_client_close(lane->rk);
 }
 
 void bus_producer_destroy(struct bus_producer *producer, int flush_ms)

@@ -288,9 +288,7 @@ void bus_reader_destroy(struct bus_reader *reader)
         return;
     }
     bus_views_finish(&reader->views);
-    if (reader->rk != NULL) {
-        rd_kafka_destroy_flags(reader->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    }
+    (void)bus_client_close(reader->rk);
     free(reader->pieces);
     free(reader->topic);
     free(reader);

@@ -85,7 +85,7 @@ void bus_watch_destroy(struct bus_watch *watch)
     if (watch == NULL) {
         return;
     }
-    rd_kafka_destroy(watch->rk);
+    (void)bus_client_close(watch->rk);
     free(watch);
 }
 

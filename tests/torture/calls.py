@@ -15,7 +15,7 @@ NEVER = r"""__\w+ abort alphasort64 clock_gettime clock_nanosleep close closedir
     crypto_generichash_\w+ crypto_hash_sha256 crypto_pwhash_str_needs_rehash randombytes_buf sodium_\w+
     json_(array_get|array_size|delete|integer_value|object_\w+|string_length|string_value)
     jwt_free jwt_get_alg yaml_event_delete yaml_parser_delete yaml_parser_set_input_file
-    pthread_(attr|mutex|cond|rwlock|sigmask|join|once)\w*"""
+    pthread_(attr|mutex|cond|rwlock|sigmask|join|detach|once)\w*"""
 
 # Tells no failure apart: a password does not fit, a figure of /proc is left out of a page.
 NO_DIFFERENCE = "crypto_pwhash_str_verify fgets fread readdir64"
