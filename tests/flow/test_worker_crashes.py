@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import random
+import signal
 import struct
 import threading
 import time
@@ -276,3 +277,30 @@ def test_an_undecodable_record_is_parked_and_the_next_one_is_applied(stack, loca
     letters = eventually(lambda: [letter for letter in stack.consume("orders.dead-letters.v1") if letter["key"] == location])
     assert [letter["size"] for letter in letters] == [len(b"\xc1 this is not msgpack")]
     check_journal(stack, [location])
+
+
+def freeze_all(stack, part):
+    """PostgreSQL's sessions are processes of their own. Gives what has to be thawed."""
+    pids = [stack.pid(part)]
+    if part == "postgres":
+        pids += [int(row[0]) for row in stack.sql("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    return pids
+
+
+@pytest.mark.parametrize("part", ["kafka", "postgres", "redis"])
+def test_a_worker_that_is_asked_to_ends_though_a_server_is_frozen(whole_stack, part):
+    stack = whole_stack
+    placed = stack.place(wait_s=10).expect(201).json
+    frozen = freeze_all(stack, part)
+    try:
+        stack.kill("worker-1", signal.SIGTERM)
+        eventually(lambda: not stack.alive("worker-1"), timeout_s=25, what="worker-1 is gone")
+        assert '"message":"worker stopped","code":0' in stack.log("worker-1")
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+    stack.up()
+    assert stack.order(placed["id"])["version"] >= 1
+    stack.place(wait_s=15).expect(201)
