@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 # Cannot fail, by its standard or its library's word; or its failure is not told (and then nothing can be done).
-NEVER = r"""__\w+ abort alphasort64 clock_gettime clock_nanosleep close closedir fclose free getenv getrusage gai_strerror freeaddrinfo
+NEVER = r"""__\w+ _exit abort alphasort64 clock_gettime clock_nanosleep close closedir fclose free getenv getrusage gai_strerror freeaddrinfo
     mem\w+ str\w+ qsort poll signal sig\w+ sysconf stdout
     (v?f?|v?sn)printf fputc fwrite
     crypto_generichash_\w+ crypto_hash_sha256 crypto_pwhash_str_needs_rehash randombytes_buf sodium_\w+
