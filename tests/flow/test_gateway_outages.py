@@ -50,21 +50,6 @@ def test_without_redis_orders_go_on_and_reads_fall_back(whole_stack):
         assert int(only_event(stream)["id"]) == later["seq"] == known["seq"] + 3
 
 
-def read_while_it_is_applied(stack):
-    """The answer to a read of an order that nobody had when it was asked for: 503 if the workers need a second."""
-    for worker in ("worker-1", "worker-2"):
-        stack.freeze(worker)
-    order_id, api, answers = stack.place().expect(202).json["id"], stack.new_api("customer"), []
-    thread = threading.Thread(target=lambda: answers.append(api.get(f"/orders/{order_id}").expect(200, 503)))
-    thread.start()
-    eventually(lambda: "zapora_gateway_requests_open 1" in stack.ops("gateway-1").get("/metrics").body.decode(),
-               every_s=0.01)
-    for worker in ("worker-1", "worker-2"):
-        stack.thaw(worker)
-    thread.join(10)
-    return answers[0]
-
-
 def test_a_redis_that_is_full_refuses_no_read(whole_stack):
     """It takes nothing any more: no snapshot, no receipt, no tick. PostgreSQL has what was applied."""
     stack = whole_stack
@@ -72,7 +57,6 @@ def test_a_redis_that_is_full_refuses_no_read(whole_stack):
     full = stack.redis("CONFIG", "GET", "maxmemory")[1]
     stack.redis("CONFIG", "SET", "maxmemory", "1")
     try:
-        eventually(lambda: read_while_it_is_applied(stack).status == 200, what="PostgreSQL was asked again")
         placed = stack.place().expect(202).json
         assert stack.order_reaches(placed["id"], "accepted")["number"] > known["number"]
         stack.api("kitchen").post(f"/orders/{known['id']}/start", {}).expect(202)
