@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#define OUTAGE_MS_MIN 100
-#define OUTAGE_MS_MAX 5000
 #define FENCED_MS 1000 /* lets the group say that the partition is somebody else's before we fight for it */
 
 static enum zp_err apply(struct worker *worker, struct turn *turn)
@@ -105,11 +103,6 @@ static void suspect(struct worker *worker, const struct turn *turn, const char *
     partition->doubt = 1;
 }
 
-static int64_t next_backoff(int64_t backoff_ms)
-{
-    return backoff_ms == 0 ? OUTAGE_MS_MIN : backoff_ms * 2 < OUTAGE_MS_MAX ? backoff_ms * 2 : OUTAGE_MS_MAX;
-}
-
 /* True when the turn failed by what is in it: the database said so, or it takes more memory than a turn may have. A
  * unique violation is never the message's fault, and the machine's want of memory is not either. */
 static bool is_own_error(const struct turn *turn, enum zp_err err, const struct store_trouble *trouble)
@@ -140,9 +133,9 @@ static int64_t pause_after(struct worker *worker, const struct turn *turn, enum 
     log_warn("a turn failed and will be taken over again", L_STR("error", zp_err_name(err)),
              L_INT("records", turn->count), L_STR("sqlstate", trouble->sqlstate), L_STR("why", trouble->why));
     if (is_own && turn->count > 1) {
-        return OUTAGE_MS_MIN; /* no outage, but a search that holds up the good ones among them */
+        return OUTAGE_PAUSE_MS_MIN; /* no outage, but a search that holds up the good ones among them */
     }
-    return next_backoff(worker->partitions[turn->entries[0].outcome.partition].backoff_ms);
+    return worker_pause_after(worker->partitions[turn->entries[0].outcome.partition].backoff_ms);
 }
 
 static void fail(struct worker *worker, struct turn *turn, enum zp_err err)

@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#define TAKEOVER_RETRY_MS_MIN 100
-#define TAKEOVER_RETRY_MS_MAX 5000
 #define COMPLAIN_EVERY_US 1000000
 #define OFFSETS_TIMEOUT_MS 2000
 #define OWN_ROUND_US 2000000      /* the rest waits for the next round, so that what is ours has time for its steps */
@@ -19,6 +17,12 @@
 #define REPUBLISH_WAIT_MS 1000
 #define SOLO_TAKEOVERS 3 /* without a commit between them: a record may be killing its worker */
 #define SOLO_TRIES_MAX 2 /* deaths over one named record; the third try parks it */
+
+int64_t worker_pause_after(int64_t pause_ms)
+{
+    int64_t longer_ms = pause_ms == 0 ? OUTAGE_PAUSE_MS_MIN : pause_ms * 2;
+    return longer_ms < OUTAGE_PAUSE_MS_MAX ? longer_ms : OUTAGE_PAUSE_MS_MAX;
+}
 
 void worker_retake(struct worker *worker, int32_t number, int64_t delay_ms)
 {
@@ -42,10 +46,7 @@ void takeover_put_off(struct worker *worker, struct takeover *takeover, const ch
     if (takeover->is_ours && takeover->row.trying_offset >= 0) { /* an error survived is no death */
         (void)!store_partition_try(worker->store, takeover->partition, &partition->owner, -1);
     }
-    partition->backoff_ms = partition->backoff_ms == 0 ? TAKEOVER_RETRY_MS_MIN : partition->backoff_ms * 2;
-    if (partition->backoff_ms > TAKEOVER_RETRY_MS_MAX) {
-        partition->backoff_ms = TAKEOVER_RETRY_MS_MAX;
-    }
+    partition->backoff_ms = worker_pause_after(partition->backoff_ms);
     int64_t now = clock_mono_us();
     if (why != NULL && now - worker->complained_us > COMPLAIN_EVERY_US) { /* an outage is the same for all partitions */
         worker->complained_us = now;

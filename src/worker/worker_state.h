@@ -8,6 +8,10 @@
 #include "turn.h"
 #include "zapora/worker.h"
 
+/* Between two tries while a server is away: doubled from try to try, up to what an outage may be prolonged by. */
+#define OUTAGE_PAUSE_MS_MIN 100
+#define OUTAGE_PAUSE_MS_MAX 1000
+
 struct worker {
     const struct worker_settings *settings;
     struct bus_consumer *consumer;
@@ -34,6 +38,8 @@ void loop_come_round(struct worker *worker);
 /* Waits for what is under way, releases the partitions in order, closes both. */
 void loop_close(struct worker *worker);
 
+/* The pause after the one that was in vain; 0: there was none. */
+int64_t worker_pause_after(int64_t pause_ms);
 /* Back to a takeover from step 1, after a pause: the partition's caches are doubtful. */
 void worker_retake(struct worker *worker, int32_t partition, int64_t delay_ms);
 

@@ -104,10 +104,10 @@ static void an_outage_puts_it_off_with_longer_pauses(void **state)
         take_over();
         assert_int_equal(world->partitions[P].state, PARTITION_TAKING);
         assert_true(world->partitions[P].backoff_ms >= last_ms);
-        assert_true(world->partitions[P].backoff_ms <= 5000);
+        assert_true(world->partitions[P].backoff_ms <= 1000);
         last_ms = world->partitions[P].backoff_ms;
     }
-    assert_int_equal(last_ms, 5000);
+    assert_int_equal(last_ms, 1000);
     assert_false(world->database_ok);
     db.on_take.times = 0;
     take_over();
