@@ -25,7 +25,8 @@ static const struct row {
     /* ---- connections ---- */
     { ALL, "socket.nagle.disable", "true" },    /* default off costs a delayed acknowledgement, up to 40 ms */
     { ALL, "socket.keepalive.enable", "true" }, /* a peer that vanished is noticed while nothing is sent */
-    { ALL, "socket.timeout.ms", "10000" },      /* 60 s: a stopped broker would hold requests for a minute */
+    { ALL, "socket.timeout.ms", "4000" },       /* 60 s: a frozen leader, or the group's coordinator, is left after 4 to
+                                                 * 5 s, before the group's session of 6 s ends */
     { ALL, "socket.connection.setup.timeout.ms", "3000" }, /* 30 s: a black hole among the brokers is left quickly */
     { ALL, "reconnect.backoff.ms", "50" },
     { ALL, "reconnect.backoff.max.ms", "500" }, /* 10 s: a broker that came back would be idle for that long */
@@ -43,7 +44,7 @@ static const struct row {
     { PRODUCER, "max.in.flight.requests.per.connection", "5" }, /* the most that idempotence keeps in order */
     { PRODUCER, "partitioner", "murmur2_random" }, /* as Java's clients have it; the default here is CRC32 */
     { PRODUCER, "compression.codec", "lz4" },      /* the cheapest that halves our records */
-    { PRODUCER, "request.timeout.ms", "5000" },    /* the broker gives up on slow replicas before our socket does */
+    { PRODUCER, "request.timeout.ms", "3000" },    /* the broker gives up on slow replicas before our socket does */
     { PRODUCER, "retry.backoff.ms", "50" },
     { PRODUCER, "message.max.bytes", "2097152" }, /* 1 MB: a full record must fit when it is parked, too */
 

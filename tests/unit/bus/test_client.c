@@ -51,6 +51,31 @@ static void test_settings_that_the_defaults_have_wrong(void **state)
     }
 }
 
+static long number_of(const rd_kafka_conf_t *conf, const char *name)
+{
+    char is[256];
+    size_t size = sizeof(is);
+    assert_int_equal(rd_kafka_conf_get(conf, name, is, &size), RD_KAFKA_CONF_OK);
+    return strtol(is, NULL, 10);
+}
+
+/* A regression: a leader or coordinator that neither answered nor closed its connections was waited for for 10 s,
+ * longer than the group's session. The library looks for overdue requests once a second. */
+static void test_a_frozen_broker_is_left_before_the_session_ends(void **state)
+{
+    (void)state;
+    char why[BUS_WHY_SIZE] = "";
+    rd_kafka_conf_t *producer = bus_client_conf(BUS_CLIENT_PRODUCER, why);
+    rd_kafka_conf_t *consumer = bus_client_conf(BUS_CLIENT_CONSUMER, why);
+    assert_string_equal(why, "");
+    long left_ms = number_of(consumer, "socket.timeout.ms") + 1000;
+    assert_true(left_ms < number_of(consumer, "session.timeout.ms"));
+    assert_true(number_of(producer, "request.timeout.ms") < number_of(producer, "socket.timeout.ms"));
+    assert_true(number_of(producer, "socket.timeout.ms") <= number_of(consumer, "socket.timeout.ms"));
+    rd_kafka_conf_destroy(producer);
+    rd_kafka_conf_destroy(consumer);
+}
+
 static const struct refusal { const char *name, *brokers, *option, *value, *why; } refusals[] = {
     { "no brokers", NULL, "client.id", "x", "no brokers" },
     { "empty brokers", "", "client.id", "x", "no brokers" },
@@ -162,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_settings_that_the_defaults_have_wrong),
+        cmocka_unit_test(test_a_frozen_broker_is_left_before_the_session_ends),
         cmocka_unit_test(test_a_wrong_setting_is_named),
         cmocka_unit_test(test_errors_are_sorted_by_what_helps),
         cmocka_unit_test(test_a_handle_that_ends_is_gone),
