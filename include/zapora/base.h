@@ -258,9 +258,12 @@ void watchdog_unwatch(struct watch *watch);
 /* Starts the watchdog's own thread: a watch that is silent for half of limit_ms is told of (log, metric,
  * watchdog_well), one that is silent for all of it ends the process by abort(), its name logged. ZP_BUSY: no thread. */
 enum zp_err watchdog_start(int64_t limit_ms) ZP_MUST_CHECK;
-/* From now on the process has limit_ms to end; after that the watchdog, if it still runs, ends it with exit code 1,
- * whatever its threads wait for. Counted in the watchdog's ticks, too. */
-void watchdog_end_within(int64_t limit_ms);
+/* From now on the process has limit_ms to end, or what an earlier call left it if that is less; after that the
+ * watchdog, if it still runs, ends it with this exit code, whatever its threads wait for. Counted in its ticks, too. */
+void watchdog_end_within(int64_t limit_ms, int code);
+/* The same, with exit code 1, from the moment a signal waits in a signalfd, whose owner may be slow to read it.
+ * Borrowed until watchdog_stop. After watchdog_start. */
+void watchdog_end_on(int signal_fd, int64_t limit_ms);
 void watchdog_stop(void); /* fine when it does not run */
 /* False, with a sentence in why, while a watch is told of: a check for /livez. The argument is not used. */
 bool watchdog_well(void *arg, char *why, size_t why_size);

@@ -36,8 +36,12 @@ static struct {
     bool runs;
     _Atomic bool stopping;
     int64_t limit_ms, tick_ms;
-    _Atomic int64_t end_ms; /* what is left to a process that was asked to end; 0: it was not */
-} dog;
+    pthread_mutex_t end_lock; /* guards what follows */
+    int64_t end_ms;           /* what is left to a process that was asked to end; 0: it was not */
+    int end_code;
+    int signal_fd;            /* borrowed: one that waits there asks to end; -1: nobody asks so */
+    int64_t signal_ms;        /* the time that it leaves */
+} dog = { .end_lock = PTHREAD_MUTEX_INITIALIZER, .signal_fd = -1 };
 
 enum { STALLED, STALLS, METRIC_COUNT };
 static struct metric metrics[METRIC_COUNT] = {
@@ -160,27 +164,57 @@ static void tell_log(enum watch_news news, const char *name, int64_t silent_ms)
     }
 }
 
+/* True when a signal waits that its owner has not read: it may be minutes away from that. */
+static bool is_asked_to_end(void)
+{
+    struct pollfd fd = { .fd = dog.signal_fd, .events = POLLIN };
+    return dog.signal_fd >= 0 && poll(&fd, 1, 0) == 1 && (fd.revents & POLLIN) != 0;
+}
+
+static void set_end(int64_t limit_ms, int code)
+{
+    if (dog.end_ms == 0 || limit_ms < dog.end_ms) {
+        dog.end_ms = limit_ms;
+        dog.end_code = code;
+    }
+}
+
 /* Nothing that a role still owes is worth a process that never ends: whoever comes after it takes over. */
 static void hold_to_the_end(int64_t tick_ms)
 {
-    int64_t left_ms = atomic_load(&dog.end_ms);
-    if (left_ms == 0) {
-        return;
+    pthread_mutex_lock(&dog.end_lock);
+    bool is_over = dog.end_ms > 0 && dog.end_ms <= tick_ms;
+    dog.end_ms -= dog.end_ms > 0 && !is_over ? tick_ms : 0;
+    if (dog.end_ms == 0 && is_asked_to_end()) {
+        set_end(dog.signal_ms, 1);
     }
-    if (left_ms > tick_ms) {
-        atomic_store(&dog.end_ms, left_ms - tick_ms);
+    int code = dog.end_code;
+    pthread_mutex_unlock(&dog.end_lock);
+    if (!is_over) {
         return;
     }
     if (can_speak()) {
-        log_error("the process did not end in time: it is ended as it stands");
+        LOG_AT(code == 0 ? LOG_WARN : LOG_ERROR, "the process is ended as it stands: what it waits for does not come",
+               L_INT("code", code), { .key = NULL });
     }
-    _exit(1);
+    _exit(code);
 }
 
-void watchdog_end_within(int64_t limit_ms)
+void watchdog_end_within(int64_t limit_ms, int code)
 {
     ZP_ASSERT(limit_ms > 0);
-    atomic_store(&dog.end_ms, limit_ms);
+    pthread_mutex_lock(&dog.end_lock);
+    set_end(limit_ms, code);
+    pthread_mutex_unlock(&dog.end_lock);
+}
+
+void watchdog_end_on(int signal_fd, int64_t limit_ms)
+{
+    ZP_ASSERT(dog.runs && limit_ms > 0);
+    pthread_mutex_lock(&dog.end_lock);
+    dog.signal_fd = signal_fd;
+    dog.signal_ms = limit_ms;
+    pthread_mutex_unlock(&dog.end_lock);
 }
 
 static void *watch_over(void *arg)
@@ -204,7 +238,8 @@ enum zp_err watchdog_start(int64_t limit_ms)
     dog.tick_ms = limit_ms / TICKS_A_LIMIT < TICK_MS_MAX ? limit_ms / TICKS_A_LIMIT : TICK_MS_MAX;
     dog.tick_ms = dog.tick_ms > 0 ? dog.tick_ms : 1;
     atomic_store(&dog.stopping, false);
-    atomic_store(&dog.end_ms, 0);
+    dog.end_ms = 0;
+    dog.signal_fd = -1;
     sigfillset(&all); /* signals are the role's */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     dog.runs = pthread_create(&dog.thread, NULL, watch_over, NULL) == 0;

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#define ASK_TIMEOUT_MS 10000
+#define ASK_TIMEOUT_MS 4000 /* who waits for brokers asks again, and looks in between whether to end */
 
 struct bus_watch {
     rd_kafka_t *rk;           /* owned */

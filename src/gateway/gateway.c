@@ -26,6 +26,7 @@
 #define PUBLISH_SPARE_MS 200
 #define HURRY_US 1000000          /* before the end of a drain, for what waits end with */
 #define WAIT_SLICE_MS 20          /* of the drain */
+#define END_MS 1500               /* after the drain, for threads that wait for servers: no client waits for them */
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_WRONG_SETTING };
 
@@ -311,6 +312,7 @@ static int serve(struct gateway *gateway, const sigset_t *signals)
                  L_STR("ops_listen", gateway->settings->ops_listen), L_STR("kid", gateway->token_key.kid));
         wait_for_signal(signals);
         drain(gateway, ops, signals);
+        watchdog_end_within(END_MS, EXIT_OK);
     }
     ops_stop(ops); /* its checks look at the parts */
     struct watch *watch = watchdog_watch("stop", -1);

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define DATABASE_TIMEOUT_MS 4000
-#define END_MS 10000 /* from the end of the last round; in order it takes a tenth of that, with frozen servers half */
+#define END_MS 10000 /* from the signal, whatever goes on; in order it takes a tenth of that */
 
 static bool stop_asked(int signal_fd)
 {
@@ -149,7 +149,7 @@ static int run(struct worker *worker, int signal_fd)
     } else {
         log_error("the worker cannot start", L_STR("why", why));
     }
-    watchdog_end_within(END_MS);
+    watchdog_end_within(END_MS, 1);
     ticker_stop(ticker);
     loop_close(worker);
     return err == ZP_OK ? 0 : 1;
@@ -179,6 +179,7 @@ int worker_run(const struct worker_settings *settings)
         store_destroy(worker->store);
         return 1;
     }
+    watchdog_end_on(signal_fd, END_MS);
     int code = run(worker, signal_fd);
     watchdog_unwatch(worker->watch);
     ops_stop(ops);

@@ -195,6 +195,21 @@ def test_a_thread_that_hangs_is_named_and_ends_the_process(whole_stack, tmp_path
         assert "makes no progress" not in stack.log(part), part
 
 
+def test_a_gateway_ends_though_a_thread_waits_for_a_frozen_database(whole_stack, tmp_path):
+    """A regression: after the drain nobody was served, and it waited for seconds for what its own threads had asked."""
+    stack = whole_stack
+    with OwnGateway(stack, tmp_path, "--watchdog-ms", 10000, "--drain-ms", 0) as gateway:
+        frozen = family(stack.pid("postgres"))
+        send_all(frozen, signal.SIGSTOP)
+        try:
+            eventually(lambda: gateway.ops("/livez").status == 503, timeout_s=15, what="a thread waits")
+            assert gateway.stop() == 0  # long before what it waits for gives up
+            assert '"message":"the process is ended as it stands' in gateway.log.read_text()
+        finally:
+            send_all(frozen, signal.SIGCONT)
+    eventually(lambda: stack.place(wait_s=10).status == 201, timeout_s=60)
+
+
 # ---- slow and dead clients ------------------------------------------------------------------------------------------
 
 HEAD = b"GET /menu-items HTTP/1.1\r\nHost: x\r\nX-Slow: "

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/signalfd.h>
 #include <time.h>
 
 #define LIMIT_MS 1000
@@ -179,7 +181,8 @@ static void end_for_ever(void)
     struct watch *watch = watchdog_watch("main", -1);
     alarm(60);
     if (watchdog_start(20 * REAL_LIMIT_MS) == ZP_OK) {
-        watchdog_end_within(REAL_LIMIT_MS);
+        watchdog_end_within(REAL_LIMIT_MS, 7);
+        watchdog_end_within(60000, 8); /* a later word gives no more time */
         for (;;) {
             watchdog_beat(watch);
             rest(5);
@@ -200,16 +203,64 @@ static int exit_status_of(void (*life)(void))
     return WEXITSTATUS(status);
 }
 
+/* A regression: whoever was to read the signal was in the midst of something long, and its time began only then. */
+static void hear_nothing(void)
+{
+    sigset_t set;
+    struct watch *watch = watchdog_watch("main", -1);
+    alarm(60);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    int signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (signal_fd >= 0 && watchdog_start(20 * REAL_LIMIT_MS) == ZP_OK) {
+        watchdog_end_on(signal_fd, REAL_LIMIT_MS);
+        watchdog_beat(watch);
+        rest(2 * REAL_LIMIT_MS); /* nobody has asked yet */
+        (void)kill(getpid(), SIGTERM);
+        for (;;) {
+            watchdog_beat(watch);
+            rest(5);
+        }
+    }
+}
+
+static void a_signal_that_nobody_reads_ends_the_process(void **state)
+{
+    (void)state;
+    assert_int_equal(exit_status_of(hear_nothing), 1);
+}
+
+static void wait_for_a_signal_in_vain(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    int signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (signal_fd >= 0 && watchdog_start(REAL_LIMIT_MS) == ZP_OK) {
+        watchdog_end_on(signal_fd, 1);
+        rest(2 * REAL_LIMIT_MS);
+        watchdog_stop();
+        _exit(0);
+    }
+}
+
+static void a_process_that_nobody_asks_to_end_goes_on(void **state)
+{
+    (void)state;
+    assert_int_equal(exit_status_of(wait_for_a_signal_in_vain), 0);
+}
+
 static void a_process_that_does_not_end_is_ended(void **state)
 {
     (void)state;
-    assert_int_equal(exit_status_of(end_for_ever), 1);
+    assert_int_equal(exit_status_of(end_for_ever), 7);
 }
 
 static void end_in_time(void)
 {
     if (watchdog_start(REAL_LIMIT_MS) == ZP_OK) {
-        watchdog_end_within(60000);
+        watchdog_end_within(60000, 1);
         rest(2 * REAL_LIMIT_MS);
         watchdog_stop();
         _exit(0);
@@ -232,6 +283,8 @@ int main(void)
         cmocka_unit_test(a_log_that_nobody_reads_does_not_save_it),
         cmocka_unit_test(a_process_that_was_stopped_as_a_whole_goes_on),
         cmocka_unit_test(a_process_that_does_not_end_is_ended),
+        cmocka_unit_test(a_signal_that_nobody_reads_ends_the_process),
+        cmocka_unit_test(a_process_that_nobody_asks_to_end_goes_on),
         cmocka_unit_test(a_process_that_ends_in_time_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
