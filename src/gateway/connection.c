@@ -26,6 +26,9 @@ static void on_closed(void *arg)
     if (connection->next != NULL) {
         connection->next->link = connection->link;
     }
+    if (loop->sweep.next == connection) {
+        loop->sweep.next = connection->next;
+    }
     free(connection);
     loop->connection_count--;
     metric_add(&gateway_metrics[METRIC_CONNECTIONS], -1);

@@ -118,10 +118,7 @@ static void run_round(struct loop *loop, int64_t *next_tick_us)
 {
     (void)h2o_evloop_run(loop->evloop, ROUND_MS); /* -1 on EINTR: the next round is the answer */
     loop->now_us = clock_mono_us();
-    if (loop->now_us >= loop->sweep_at_us) {
-        loop->sweep_at_us = loop->now_us + SWEEP_EVERY_US;
-        sweep(loop);
-    }
+    sweep(loop);
     if (loop->crowded) {
         sweep_make_room(loop);
     }

@@ -4,6 +4,7 @@
 
 #include "mailbox.h"
 #include "passes.h"
+#include "sweep_state.h"
 #include "timers.h"
 #include "zapora/live.h"
 
@@ -36,7 +37,7 @@ struct loop {
     size_t connection_count;
     size_t answer_bytes;     /* of large answers that their clients are taking */
     bool crowded;            /* as many connections as there may be */
-    int64_t sweep_at_us;
+    struct sweep sweep;
     int64_t close_at_us;     /* the listener, in a drain */
     int64_t crowd_at_us;     /* not before is room made again */
     struct stream *streams;

@@ -1,8 +1,10 @@
 /* sweep: drops the connections whose clients are slow or dead, each for a reason that is counted and logged.
  *
- * Called by loop.c twice a second and by connection.c when there is no room. h2o 2.2.5 has no write timeout, cuts a
+ * Called by loop.c each round and by connection.c when there is no room. h2o 2.2.5 has no write timeout, cuts a
  * connection ten seconds after its last answer even in the middle of a request, and does not look at a client that it
  * owes an answer. Streams and early answers guard themselves (stream.c, early.c).
+ * A pass over all connections goes by slices, and a slice drops only some: a crowd that came in one moment is due in
+ * one moment, and its end must not keep the others waiting.
  * Invariants: a connection whose request has come whole is answered before it is dropped; a request has
  * REQUEST_US from its first byte on, an answer that is not taken has time for its length; what requests and answers of
  * a loop hold in memory is bounded, and the slow go first. */
@@ -16,13 +18,18 @@
 
 #define IDLE_US INT64_C(10000000)     /* an ingress keeps its connections for 5 s: it closes them first */
 #define REQUEST_US INT64_C(10000000)
+#define PASS_EVERY_US INT64_C(500000)
+#define SLICE_EVERY_US INT64_C(10000)
+#define SLICES_A_PASS 20
+#define DROPS_A_SLICE 32              /* about a millisecond, closing included */
+#define MAKE_ROOM_EVERY_US INT64_C(100000)
 #define CROWD_US_MIN INT64_C(1000000) /* nobody is called slow before */
 #define REQUEST_BYTES_MAX ((size_t)64 * 1024 * 1024) /* of requests under way, in a loop */
 #define LARGE_BYTES ((size_t)4096)    /* who holds less frees nothing by being dropped */
 #define LOOK_FOR_CLIENT_US 1000000    /* a wait older than that: is there still somebody? */
 #define QUIET_US INT64_C(6000000)     /* longer than an ingress keeps a connection */
 
-/* What one sweep has dropped, by reason: a line in the log for each, not for each connection. */
+/* What a pass has dropped, by reason: a line in the log for each, not for each connection. */
 static const struct { enum gateway_metric metric; const char *name; enum log_level level; } reasons[] = {
     { METRIC_DROP_IDLE, "idle", LOG_DEBUG },
     { METRIC_DROP_SLOW_REQUEST, "slow_request", LOG_INFO },
@@ -31,7 +38,7 @@ static const struct { enum gateway_metric metric; const char *name; enum log_lev
     { METRIC_DROP_LEFT, "client_left", LOG_DEBUG },
 };
 
-struct tally { int64_t counts[ZP_COUNT(reasons)]; };
+_Static_assert(ZP_COUNT(reasons) == SWEEP_REASONS, "a count for each reason");
 
 static void count(struct tally *tally, enum gateway_metric reason)
 {
@@ -150,27 +157,77 @@ static void free_memory(struct loop *loop, int64_t age_us, size_t *request_bytes
     }
 }
 
+static int64_t dropped(const struct tally *tally)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < ZP_COUNT(reasons); i++) {
+        sum += tally->counts[i];
+    }
+    return sum;
+}
+
+static void begin_pass(struct loop *loop)
+{
+    loop->sweep = (struct sweep){
+        .under_way = true, .next = loop->connections, .pass_at_us = loop->now_us + PASS_EVERY_US,
+    };
+}
+
+static void look_at(struct connection *connection, struct tally *tally)
+{
+    if (is_quiet(connection)) {
+        look_at_quiet(connection, connection->loop->now_us, tally);
+    } else if (connection->call != NULL && !connection->dropped) {
+        look_at_call(connection, connection->loop->now_us, tally);
+    }
+}
+
+static void run_slice(struct loop *loop)
+{
+    struct sweep *pass = &loop->sweep;
+    size_t count_left = loop->connection_count / SLICES_A_PASS + 1;
+    int64_t drops_end = dropped(&pass->tally) + DROPS_A_SLICE;
+    while (pass->next != NULL && count_left-- > 0) {
+        struct connection *it = pass->next;
+        pass->next = it->next; /* an answer may end it */
+        pass->request_bytes += it->socket->input->size;
+        if (dropped(&pass->tally) < drops_end) {
+            look_at(it, &pass->tally);
+        } else {
+            pass->pass_at_us = loop->now_us; /* the next pass, which begins behind this one, looks at the rest */
+        }
+    }
+}
+
+static void end_pass(struct loop *loop)
+{
+    struct sweep *pass = &loop->sweep;
+    size_t answer_bytes = loop->answer_bytes;
+    pass->under_way = false;
+    for (int64_t age_us = REQUEST_US / 2; age_us >= CROWD_US_MIN; age_us /= 2) { /* the slowest first */
+        if (pass->request_bytes > REQUEST_BYTES_MAX || answer_bytes > CALL_ANSWERS_BYTES_MAX / 2) {
+            free_memory(loop, age_us, &pass->request_bytes, &answer_bytes, &pass->tally);
+        }
+    }
+    tell(loop, &pass->tally);
+}
+
 void sweep(struct loop *loop)
 {
-    struct tally tally = { 0 };
-    size_t request_bytes = 0;
-    struct connection *next;
-    for (struct connection *it = loop->connections; it != NULL; it = next) {
-        next = it->next; /* an answer may end it */
-        request_bytes += it->socket->input->size;
-        if (is_quiet(it)) {
-            look_at_quiet(it, loop->now_us, &tally);
-        } else if (it->call != NULL && !it->dropped) {
-            look_at_call(it, loop->now_us, &tally);
+    struct sweep *pass = &loop->sweep;
+    if (loop->now_us < pass->slice_at_us) {
+        return;
+    }
+    if (!pass->under_way && loop->now_us >= pass->pass_at_us) {
+        begin_pass(loop);
+    }
+    if (pass->under_way) {
+        pass->slice_at_us = loop->now_us + SLICE_EVERY_US;
+        run_slice(loop);
+        if (pass->next == NULL) {
+            end_pass(loop);
         }
     }
-    size_t answer_bytes = loop->answer_bytes;
-    for (int64_t age_us = REQUEST_US / 2; age_us >= CROWD_US_MIN; age_us /= 2) { /* the slowest first */
-        if (request_bytes > REQUEST_BYTES_MAX || answer_bytes > CALL_ANSWERS_BYTES_MAX / 2) {
-            free_memory(loop, age_us, &request_bytes, &answer_bytes, &tally);
-        }
-    }
-    tell(loop, &tally);
 }
 
 /* Those in the oldest quarter of the time that the longest one has been quiet for: at least that one. */
@@ -181,7 +238,7 @@ void sweep_make_room(struct loop *loop)
     if (loop->now_us < loop->crowd_at_us) {
         return; /* a pass over all of them for each that knocks would cost more than they do */
     }
-    loop->crowd_at_us = loop->now_us + SWEEP_EVERY_US / 5;
+    loop->crowd_at_us = loop->now_us + MAKE_ROOM_EVERY_US;
     for (const struct connection *it = loop->connections; it != NULL; it = it->next) {
         oldest_us = is_quiet(it) && it->since_us < oldest_us ? it->since_us : oldest_us;
     }

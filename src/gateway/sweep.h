@@ -4,9 +4,8 @@
 
 #include "connection.h"
 
-#define SWEEP_EVERY_US 500000
-
-/* Looks at every connection of the loop and drops those that have cost too much for too long. Every SWEEP_EVERY_US. */
+/* Looks at some connections of the loop, at all of them within about half a second, and drops those that have cost too
+ * much for too long. Each round. */
 void sweep(struct loop *loop);
 /* The loop has as many connections as it may: those that have been quiet for longest go. */
 void sweep_make_room(struct loop *loop);
