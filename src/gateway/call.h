@@ -27,7 +27,7 @@ struct call {
     struct zp_id id;            /* of the path's ":id" */
     struct text slug;           /* of the path's ":slug", borrowed from req */
     struct actor actor;         /* who asks; all zero on a public route */
-    char name[PRINCIPAL_NAME_SIZE], email[PRINCIPAL_EMAIL_SIZE];
+    const struct principal *principal; /* the same, with names; borrowed until the handler returns */
     int64_t token_expires_at_s;
     int refs;
     bool answered;              /* an answer or a stream has begun: there is no second one */

@@ -37,17 +37,14 @@ static const char *judge_head(const struct call *call)
 
 static bool knows_token(struct call *call)
 {
-    const struct principal *principal = NULL;
     const char *why = "no_token";
     size_t count;
     struct text token, field = call_field(call, "authorization", &count);
     if (count == 1 && field_bearer(field, &token) &&
         passes_check(&call->loop->passes, &call->loop->gateway->token_key, token, call->arrived_at / 1000000,
-                     &principal, &why)) {
-        call->actor = principal->actor;
-        call->token_expires_at_s = principal->expires_at_s;
-        memcpy(call->name, principal->name, sizeof(call->name));
-        memcpy(call->email, principal->email, sizeof(call->email));
+                     &call->principal, &why)) {
+        call->actor = call->principal->actor;
+        call->token_expires_at_s = call->principal->expires_at_s;
         return true;
     }
     log_debug("token refused", L_STR("why", why), L_STR("request_id", call->request_id));

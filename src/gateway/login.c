@@ -121,7 +121,7 @@ void login_post(struct call *call)
 
 void me_get(struct call *call)
 {
-    put_user(&call->out, &call->actor, call->name, call->email);
+    put_user(&call->out, &call->actor, call->principal->name, call->principal->email);
     call_header(call, "cache-control", "no-store");
     call_answer_out(call, 200);
 }
