@@ -140,6 +140,15 @@ void calls_end(struct loop *loop)
     }
 }
 
+void call_rest(struct call *call)
+{
+    ZP_ASSERT(call->answered && call->is_long);
+    call->reading = NULL;
+    call->absence = NULL;
+    arena_finish(&call->arena);
+    buffer_finish(&call->out);
+}
+
 void call_hold(struct call *call)
 {
     call->refs++;

@@ -58,6 +58,8 @@ struct call {
 
 /* Begins a call for a request; NULL: too many are open. */
 struct call *call_begin(struct loop *loop, h2o_req_t *req);
+/* Gives back what only the beginning of a stream needed. */
+void call_rest(struct call *call);
 /* Answers all open calls of a loop that ends with 503, and ends its streams. */
 void calls_end(struct loop *loop);
 void call_hold(struct call *call);

@@ -48,7 +48,7 @@ static void pull(struct location_stream *self);
 static void put_note(struct location_stream *self, const struct live_note *note)
 {
     self->cursor = live_cursor_at(&note->head);
-    stream_put(&self->stream, note->seq, EVENT_WORDS.names[note->type], note->json, note->json_len);
+    stream_put_event(&self->stream, event_text_of(&self->stream.call->loop->event_texts, note));
 }
 
 static void begin_at(struct location_stream *self, const struct live_cursor *cursor)

@@ -232,6 +232,7 @@ static void close_loop(struct loop *loop)
     h2o_config_dispose(&loop->config);
     h2o_evloop_destroy(loop->evloop);
     passes_finish(&loop->passes);
+    event_texts_finish(&loop->event_texts);
     places_view_release(loop->places);
     free_idle_calls(loop);
 }

@@ -2,6 +2,7 @@
 #ifndef ZAPORA_GATEWAY_LOOP_H
 #define ZAPORA_GATEWAY_LOOP_H
 
+#include "event_text.h"
 #include "mailbox.h"
 #include "passes.h"
 #include "sweep_state.h"
@@ -42,6 +43,7 @@ struct loop {
     int64_t crowd_at_us;     /* not before is room made again */
     struct stream *streams;
     size_t stream_count;
+    struct event_texts event_texts;
     struct call *calls;      /* open */
     struct call *idle_calls; /* kept for the next requests, at most IDLE_CALLS_MAX */
     size_t idle_call_count, call_count;

@@ -1,8 +1,9 @@
 /* stream: the pipe of an event stream: queue, sending, slow and leaving clients, expiry, drain.
  *
  * Called by location_stream.c, order_stream.c, beat.c and loop.c. Invariants: h2o has at most one piece under way;
- * what is queued for a client is bounded in bytes; a client that takes nothing for STALL_US is cut off; a client
- * that leaves is noticed at once, though h2o 2.2.5 does not look at a connection while it answers. */
+ * what is queued for a client is bounded in bytes, and a stream with nothing to send holds no memory for it; a client
+ * that takes nothing for STALL_US is cut off; a client that leaves is noticed at once, though h2o 2.2.5 does not look
+ * at a connection while it answers. */
 #include "stream.h"
 
 #include "connection.h"
@@ -66,6 +67,7 @@ static void gone(struct stream *stream)
     if (stream->next != NULL) {
         stream->next->link = stream->link;
     }
+    event_text_release(stream->shared);
     buffer_finish(&stream->queue);
     buffer_finish(&stream->flight);
     free(stream);
@@ -174,14 +176,19 @@ void streams_drain(struct loop *loop)
 
 /* ---- sending ---- */
 
+static void send_bytes(struct stream *stream, const char *bytes, size_t len)
+{
+    h2o_iovec_t piece = h2o_iovec_init(bytes, len);
+    stream->sending = true;
+    timer_start(&stream->call->loop->timers, &stream->stall, clock_mono_us() + STALL_US, on_stall);
+    h2o_send(stream->call->req, &piece, 1, H2O_SEND_STATE_IN_PROGRESS);
+}
+
 static void send_piece(struct stream *stream)
 {
     size_t left = stream->flight.len - stream->flight_at;
     stream->flight_len = left < PIECE_BYTES_MAX ? left : PIECE_BYTES_MAX;
-    h2o_iovec_t piece = h2o_iovec_init(stream->flight.data + stream->flight_at, stream->flight_len);
-    stream->sending = true;
-    timer_start(&stream->call->loop->timers, &stream->stall, clock_mono_us() + STALL_US, on_stall);
-    h2o_send(stream->call->req, &piece, 1, H2O_SEND_STATE_IN_PROGRESS);
+    send_bytes(stream, stream->flight.data + stream->flight_at, stream->flight_len);
 }
 
 static void pump(struct stream *stream)
@@ -201,18 +208,36 @@ static void pump(struct stream *stream)
     }
 }
 
+static void taken(struct stream *stream)
+{
+    timer_stop(&stream->stall);
+    stream->sending = false;
+    stream->flight_at += stream->flight_len;
+    stream->flight_len = 0;
+    event_text_release(stream->shared);
+    stream->shared = NULL;
+}
+
+/* Most streams are idle most of the time, and there are many of them. */
+static void rest(struct stream *stream)
+{
+    buffer_finish(&stream->queue);
+    buffer_finish(&stream->flight);
+    stream->flight_at = 0;
+    call_rest(stream->call);
+}
+
 /* h2o: the piece has been taken. */
 static void on_proceed(h2o_generator_t *self, h2o_req_t *req)
 {
     struct stream *stream = (struct stream *)(void *)self;
     (void)req;
-    timer_stop(&stream->stall);
-    stream->sending = false;
-    stream->flight_at += stream->flight_len;
+    taken(stream);
     pump(stream);
     if (is_idle(stream) && stream->ending) {
         finish(stream);
     } else if (is_idle(stream)) {
+        rest(stream);
         stream->kind->on_drained(stream);
     }
 }
@@ -239,6 +264,21 @@ void stream_put_text(struct stream *stream, const char *text, size_t len)
         return;
     }
     pump(stream);
+}
+
+void stream_put_event(struct stream *stream, struct event_text *text)
+{
+    if (stream->ending) {
+        return;
+    }
+    if (text == NULL) {
+        cut_off(stream, METRIC_STREAM_FAILED);
+    } else if (is_idle(stream) && text->len <= PIECE_BYTES_MAX) {
+        stream->shared = event_text_hold(text);
+        send_bytes(stream, text->bytes, text->len);
+    } else {
+        stream_put_text(stream, text->bytes, text->len);
+    }
 }
 
 void stream_put(struct stream *stream, int64_t id, const char *event, const char *data, size_t len)

@@ -30,6 +30,7 @@ struct stream {
     struct buffer queue;              /* to be sent */
     struct buffer flight;             /* being sent, from flight_at on */
     size_t flight_at, flight_len;
+    struct event_text *shared;        /* held: being sent in place of `flight`, or NULL */
     bool sending, ending, cut;
     enum gateway_metric ended_by;
     struct timer stall, beat, expiry;
@@ -49,6 +50,8 @@ size_t stream_room(const struct stream *stream);
 bool stream_has_room(const struct stream *stream);
 /* Queues an event: id 0 is none; data is JSON on one line. */
 void stream_put(struct stream *stream, int64_t id, const char *event, const char *data, size_t len);
+/* The same for an event's text, which is sent without a copy when nothing waits before it; NULL ends the stream. */
+void stream_put_event(struct stream *stream, struct event_text *text);
 /* The same for text that is already in the form of a stream. */
 void stream_put_text(struct stream *stream, const char *text, size_t len);
 /* Ends it when what is queued has been sent. */
