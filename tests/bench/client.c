@@ -17,10 +17,7 @@ bool client_connect(struct client *client, int port)
     int one = 1;
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     client->in_len = 0;
-    if (client->in == NULL) {
-        client->in = malloc(CLIENT_IN_MAX);
-    }
-    return client->in != NULL && client->fd >= 0 &&
+    return client->fd >= 0 &&
            setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0 &&
            connect(client->fd, (struct sockaddr *)&to, sizeof to) == 0;
 }
@@ -53,6 +50,9 @@ static long content_length(const char *head, size_t len)
 
 int client_read(struct client *client, struct answer *ret_answer)
 {
+    if (client->in == NULL && (client->in = malloc(CLIENT_IN_MAX)) == NULL) {
+        return -1;
+    }
     ssize_t got = recv(client->fd, client->in + client->in_len, CLIENT_IN_MAX - 1 - client->in_len, MSG_DONTWAIT);
     if (got <= 0) {
         return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;

@@ -7,15 +7,14 @@
  *
  * Request bodies come from a file, one a line. usage: load MODE PORT TOKEN_FILE BODIES|PATH SECONDS CLIENTS|RATE
  * [SAMPLE_EVERY|IDS_FILE] */
+#include "bench.h"
 #include "client.h"
 #include "histogram.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BODIES_MAX 100000
@@ -44,19 +43,6 @@ struct load {
     struct histogram answer, visible;
 };
 
-static int64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-static _Noreturn void die(const char *what)
-{
-    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
 /* ---- requests ------------------------------------------------------------------------------------------ */
 
 static void fill_order(struct load *load, struct client *client)
@@ -68,7 +54,7 @@ static void fill_order(struct load *load, struct client *client)
         "Idempotency-Key: b-%d-%lld-%ld\r\nContent-Length: %zu\r\n\r\n%s",
         load->token, load->pid, (long long)load->start_us, load->sent, strlen(body), body);
     if (len >= CLIENT_OUT_MAX) {
-        die("a request is too large");
+        bench_die("a request is too large");
     }
     client->out_len = (size_t)len;
     client->is_wait = false;
@@ -90,7 +76,7 @@ static void watch(struct load *load, struct client *client)
 {
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = client };
     if (!client_connect(client, load->port) || epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, client->fd, &event) != 0) {
-        die("cannot connect");
+        bench_die("cannot connect");
     }
     client->is_fresh = true;
 }
@@ -119,7 +105,7 @@ static void send_now(struct load *load, struct client *client, int64_t since_us)
         load->sent++;
     }
     if (!send_request(load, client)) {
-        die("cannot send"); /* a new connection that takes no request: there is nothing to measure */
+        bench_die("cannot send"); /* a new connection that takes no request: there is nothing to measure */
     }
 }
 
@@ -133,7 +119,7 @@ static void read_again(struct load *load, struct client *client)
 {
     fill_get(load, client, load->path,
              load->body_count == 0 ? "" : load->bodies[(size_t)load->sent % load->body_count]);
-    send_now(load, client, now_us());
+    send_now(load, client, bench_now_us());
 }
 
 /* ---- answers --------------------------------------------------------------------------------------------- */
@@ -179,7 +165,7 @@ static void go_on(struct load *load, struct client *client, int64_t now)
 
 static void take_answer(struct load *load, struct client *client, const struct answer *answer)
 {
-    int64_t now = now_us();
+    int64_t now = bench_now_us();
     client->is_busy = false;
     client->is_fresh = false;
     load->statuses[answer->status >= 100 && answer->status < 600 ? answer->status : 0]++;
@@ -209,7 +195,7 @@ static void lose_connection(struct load *load, struct client *client)
     }
     if (!client->is_fresh && client->in_len == 0) {
         if (!send_request(load, client)) {
-            die("cannot send");
+            bench_die("cannot send");
         }
         return;
     }
@@ -218,7 +204,7 @@ static void lose_connection(struct load *load, struct client *client)
     if (client->is_wait) {
         give_back(load, client);
     } else {
-        go_on(load, client, now_us());
+        go_on(load, client, bench_now_us());
     }
 }
 
@@ -238,7 +224,7 @@ static void serve(struct load *load, struct client *client)
 /* Places every order that is due; gives the time until the next one in nanoseconds. */
 static int64_t place_due(struct load *load, long *due_count)
 {
-    int64_t now = now_us();
+    int64_t now = bench_now_us();
     for (;;) {
         int64_t due = load->start_us + (int64_t)((double)*due_count * 1e6 / load->rate);
         if (due >= load->end_us) {
@@ -264,12 +250,12 @@ static void run(struct load *load, int64_t seconds)
 {
     struct epoll_event events[256];
     long due_count = 0;
-    load->start_us = now_us();
+    load->start_us = bench_now_us();
     load->end_us = load->start_us + seconds * 1000000;
     for (size_t i = 0; i < load->client_count && load->mode != MODE_OPEN; i++) {
-        load->mode == MODE_READ ? read_again(load, &load->clients[i]) : place(load, &load->clients[i], now_us());
+        load->mode == MODE_READ ? read_again(load, &load->clients[i]) : place(load, &load->clients[i], bench_now_us());
     }
-    while (now_us() < load->end_us + (load->mode == MODE_OPEN ? 2000000 : 0)) {
+    while (bench_now_us() < load->end_us + (load->mode == MODE_OPEN ? 2000000 : 0)) {
         int64_t wait_ns = load->mode == MODE_OPEN ? place_due(load, &due_count) : 10000000;
         struct timespec wait = { .tv_nsec = (long)(wait_ns < 10000000 ? wait_ns : 10000000) };
         int count = epoll_pwait2(load->epoll_fd, events, 256, &wait, NULL);
@@ -281,29 +267,12 @@ static void run(struct load *load, int64_t seconds)
 
 /* ---- set-up and report ------------------------------------------------------------------------------------------ */
 
-static void read_lines(const char *path, char **lines, size_t *ret_count)
-{
-    FILE *file = fopen(path, "r");
-    char *line = NULL;
-    size_t size = 0;
-    ssize_t len;
-    if (file == NULL) {
-        die(path);
-    }
-    while (*ret_count < BODIES_MAX && (len = getline(&line, &size, file)) > 0) {
-        line[strcspn(line, "\r\n")] = '\0';
-        lines[(*ret_count)++] = strdup(line);
-    }
-    free(line);
-    fclose(file);
-}
-
 static void make_clients(struct load *load, size_t count, size_t waiters)
 {
     load->client_count = count;
     load->clients = calloc(count + waiters, sizeof *load->clients);
     if (load->clients == NULL) {
-        die("clients");
+        bench_die("clients");
     }
     for (size_t i = 0; i < count + waiters; i++) {
         struct client *client = &load->clients[i];
@@ -341,16 +310,6 @@ static void report(const struct load *load, double seconds, const char *mode)
     printf("}\n");
 }
 
-static void read_token(struct load *load, const char *path)
-{
-    FILE *file = fopen(path, "r");
-    if (file == NULL || fgets(load->token, sizeof load->token, file) == NULL) {
-        die(path);
-    }
-    fclose(file);
-    load->token[strcspn(load->token, "\r\n")] = '\0';
-}
-
 static const struct { const char *name; enum mode mode; } modes[] = {
     { "closed", MODE_CLOSED }, { "open", MODE_OPEN }, { "read", MODE_READ },
 };
@@ -375,11 +334,11 @@ int main(int argc, char **argv)
     load.sample_every = load.mode == MODE_OPEN && argc > 7 ? strtol(argv[7], NULL, 10) : 1;
     load.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     load.pid = (int)getpid();
-    read_token(&load, argv[3]);
+    bench_read_line(argv[3], load.token, sizeof load.token);
     if (load.mode != MODE_READ) {
-        read_lines(argv[4], load.bodies, &load.body_count);
+        load.body_count = bench_read_lines(argv[4], load.bodies, BODIES_MAX);
     } else if (argc > 7) {
-        read_lines(argv[7], load.bodies, &load.body_count);
+        load.body_count = bench_read_lines(argv[7], load.bodies, BODIES_MAX);
     }
     bool is_open = load.mode == MODE_OPEN;
     make_clients(&load, is_open ? OPEN_CLIENTS : (size_t)load.rate, is_open ? WAIT_CLIENTS : 0);
