@@ -5,6 +5,8 @@
  * along, which may be anything. What is not known stands there empty: left out, the parked record's would be read. */
 #include "envelope.h"
 
+#include "text.h"
+
 #include <string.h>
 
 #define LETTER_HEADERS 9 /* of ours */
@@ -33,6 +35,16 @@ static bool starts_with(const struct record *record, const char *name)
     return record->header_count > 0 && strcmp(record->headers[0].name, name) == 0;
 }
 
+/* A copy that is text, whatever the bytes were: an error may quote what was parked. NULL: no memory. */
+static char *as_text(struct arena *arena, const char *bytes, size_t len)
+{
+    char *text = arena_alloc(arena, len + 1);
+    if (text != NULL) {
+        text[text_repair(bytes, len, len, text)] = '\0';
+    }
+    return text;
+}
+
 /* A header's text in the arena; untouched without the header. False: without memory. */
 static bool get_text(const struct record *record, const char *name, struct arena *arena, const char **ret_text)
 {
@@ -40,7 +52,7 @@ static bool get_text(const struct record *record, const char *name, struct arena
     if (header == NULL) {
         return true;
     }
-    const char *text = arena_strndup(arena, header->value, header->len);
+    const char *text = as_text(arena, header->value, header->len);
     if (text != NULL) {
         *ret_text = text;
     }
@@ -85,6 +97,16 @@ static void put_known_time(struct envelope *envelope, const char *name, int64_t 
     }
 }
 
+static void put_error(struct envelope *envelope, const char *error)
+{
+    const char *text = error == NULL ? "" : as_text(envelope->arena, error, strlen(error));
+    if (text == NULL) {
+        envelope->err = ZP_NO_MEMORY;
+    } else {
+        envelope_put_text(envelope, "error", text);
+    }
+}
+
 static void put_about(struct envelope *envelope, const struct letter *letter)
 {
     envelope_put_text(envelope, "origin_topic", TOPIC_COMMANDS);
@@ -92,7 +114,7 @@ static void put_about(struct envelope *envelope, const struct letter *letter)
     envelope_put_int(envelope, "origin_offset", letter->offset);
     envelope_put_id(envelope, "letter_id", &letter->command_id);
     envelope_put_text(envelope, "error_class", letter->class < LETTER_CLASS_COUNT ? classes[letter->class] : "");
-    envelope_put_text(envelope, "error", letter->error == NULL ? "" : letter->error);
+    put_error(envelope, letter->error);
     put_known_int(envelope, "attempts", letter->attempts);
     put_known_time(envelope, "first_at", letter->first_at);
     put_known_time(envelope, "last_at", letter->last_at);

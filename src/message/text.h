@@ -21,8 +21,8 @@ struct text_view {
 };
 
 struct text_view text_look(const char *text, size_t len);
-/* Copies at most chars_max characters to `to`, which has room for 4 bytes of each: what text_look would object to
- * becomes '?'. Gives the bytes written. */
+/* Copies at most chars_max characters to `to`, which has room for 4 bytes of each, or for len: what text_look would
+ * object to becomes '?'. Gives the bytes written. */
 size_t text_repair(const char *text, size_t len, size_t chars_max, char *to);
 /* One or more of a–z, 0–9, '-' and '_'. */
 bool text_is_slug(const char *text, size_t len);

@@ -51,6 +51,20 @@ static void a_letter_is_read_as_it_was_written(void **state)
     assert_int_equal(record.partition, 17);
 }
 
+static void an_error_that_quotes_anything_is_text(void **state)
+{
+    (void)state;
+    const struct record dead = parked_record();
+    struct letter letter = full, read;
+    letter.error = "a\xff" "b \xe2\x82 \xe2\x82\xac \x1b[2J";
+    const struct record record = write_letter(&letter, &dead);
+    assert_int_equal(message_letter_read(&record, &arena, &read), ZP_OK);
+    assert_string_equal(read.error, "a?b ?? \xe2\x82\xac ?[2J");
+    const struct record older = record_with_header(&record, "error", "a\xff" "b");
+    assert_int_equal(message_letter_read(&older, &arena, &read), ZP_OK);
+    assert_string_equal(read.error, "a?b");
+}
+
 static void assert_unknown(const struct letter *letter)
 {
     assert_int_equal(letter->class, LETTER_CLASS_COUNT);
@@ -338,6 +352,7 @@ int main(void)
     crypto_start();
     const struct CMUnitTest tests[] = {
         test(a_letter_is_read_as_it_was_written),
+        test(an_error_that_quotes_anything_is_text),
         test(what_is_not_known_is_read_as_unknown),
         test(a_letter_that_says_less_is_read_too),
         test(what_cannot_be_read_is_not_known),
