@@ -183,7 +183,7 @@ enum zp_err store_heads(struct store *store, const int32_t *partitions, size_t p
 
 enum zp_err store_order_get(struct store *store, const struct zp_id *id, struct arena *arena,
                             struct order *ret_order) ZP_MUST_CHECK;
-/* The same, with the seq of its location's head (0: no such location), which is not older than the order. */
+/* The same, with the seq of its location's head (0: no such location); the order is not older than the head. */
 enum zp_err store_order_get_with_head(struct store *store, const struct zp_id *id, const struct zp_id *location_id,
                                       struct arena *arena, struct order *ret_order, int64_t *ret_head) ZP_MUST_CHECK;
 enum zp_err store_outcome_get(struct store *store, const struct zp_id *command_id, struct arena *arena,
@@ -199,8 +199,15 @@ struct order_query {
     struct zp_id before_id;
     int64_t limit;               /* 1–100 */
 };
+/* The page, and what it is not older than: the seq of the query's location (0: there is no such location), or, when the
+ * query names none, the rows of all partitions. */
+struct store_page {
+    struct order *orders; size_t order_count;
+    int64_t head;
+    struct store_partition *partitions; size_t partition_count;
+};
 enum zp_err store_orders_page(struct store *store, const struct order_query *query, struct arena *arena,
-                              struct order **ret_orders, size_t *ret_count) ZP_MUST_CHECK;
+                              struct store_page *ret_page) ZP_MUST_CHECK;
 
 /* A location's board from one snapshot: its head and the open orders by ticket number, at most BOARD_TICKETS_MAX. */
 struct store_board { struct store_head head; struct order *orders; size_t order_count; bool more; };

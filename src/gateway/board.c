@@ -2,7 +2,7 @@
  *
  * Called through the table of routes. Invariant: a board comes whole from one read, Redis' script or one PostgreSQL
  * snapshot, so its hash fits its tickets; and PostgreSQL's is shown only when it is not behind the head that Redis
- * knows. */
+ * knew before. */
 #include "errand.h"
 #include "handlers.h"
 #include "places.h"
@@ -12,7 +12,7 @@
 struct asking {
     struct zp_id location_id;
     int32_t partition;
-    struct store_head head; /* of PostgreSQL's board, which is in call->out */
+    int64_t known_head; /* Redis' seq before PostgreSQL was asked; 0: it knew none */
 };
 
 static void put_start(struct buffer *out, const struct zp_id *location_id, int64_t seq, uint64_t hash)
@@ -55,31 +55,37 @@ static void look_in_table(struct errand *errand, struct store *store)
     put_end(&errand->out, board->more);
 }
 
+static void on_table(struct call *call, struct errand *errand)
+{
+    const struct asking *asking = call->state;
+    const struct store_board *board = errand->found;
+    if (errand->err != ZP_OK) {
+        errand_unavailable(call);
+    } else if (board->head.seq < asking->known_head) {
+        errand_behind(call);
+    } else {
+        buffer_reset(&call->out);
+        buffer_append(&call->out, errand->out.data, errand->out.len);
+        show(call);
+    }
+}
+
 static void on_head(void *arg, enum zp_err err, const struct live_head *head, const struct live_tick *tick)
 {
     struct call *call = arg;
-    const struct asking *asking = call->state;
+    struct asking *asking = call->state;
     (void)tick;
     if (call_open(call)) {
-        if (err == ZP_OK && head->seq > asking->head.seq) {
-            call_problem(call, ZP_CATCHING_UP, "The database is behind what was already shown; try again.");
-        } else {
-            show(call);
-        }
+        asking->known_head = err == ZP_OK ? head->seq : 0;
+        (void)errand_start(call, JOB_READ, &asking->location_id, sizeof(asking->location_id), look_in_table, on_table);
     }
     call_release(call);
 }
 
-static void on_table(struct call *call, struct errand *errand)
+/* Redis' head first, then PostgreSQL: what was pushed before was committed before. */
+static void ask_table(struct call *call)
 {
-    struct asking *asking = call->state;
-    if (errand->err != ZP_OK) {
-        errand_unavailable(call);
-        return;
-    }
-    asking->head = ((const struct store_board *)errand->found)->head;
-    buffer_reset(&call->out);
-    buffer_append(&call->out, errand->out.data, errand->out.len);
+    const struct asking *asking = call->state;
     call_hold(call);
     live_hub_head_get(call->loop->hub, &asking->location_id, asking->partition, on_head, call);
 }
@@ -91,7 +97,7 @@ static void on_board(void *arg, enum zp_err err, const struct live_board *board)
     struct call *call = arg;
     const struct asking *asking = call->state;
     if (call_open(call) && err != ZP_OK) {
-        (void)errand_start(call, JOB_READ, &asking->location_id, sizeof(asking->location_id), look_in_table, on_table);
+        ask_table(call);
     } else if (call_open(call)) {
         put_start(&call->out, &asking->location_id, board->head.seq, board->head.board_hash);
         for (size_t i = 0; i < board->order_count; i++) {

@@ -105,3 +105,8 @@ void errand_unavailable(struct call *call)
 {
     call_unavailable(call, METRIC_BACKING, "The database does not answer; try again.");
 }
+
+void errand_behind(struct call *call)
+{
+    call_problem(call, ZP_CATCHING_UP, "The database is behind what was already shown; try again.");
+}

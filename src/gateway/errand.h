@@ -34,5 +34,7 @@ bool errand_start_quietly(struct call *call, const void *question, size_t size,
                           void (*done)(struct call *call, struct errand *errand));
 /* What most of them say when PostgreSQL did not answer. */
 void errand_unavailable(struct call *call);
+/* And when it is behind what was shown before, as one that was put back. */
+void errand_behind(struct call *call);
 
 #endif

@@ -1,9 +1,12 @@
 /* listing: GET /orders: a page of one's own orders, or of a location's for its staff.
  *
  * Called through the table of routes. Invariants: a customer's page holds only own orders, whatever the query says;
- * a page goes on exactly behind the last order of the page before (keyset), also while new orders come in. */
+ * a page goes on exactly behind the last order of the page before (keyset), also while new orders come in; and a page
+ * is shown only when PostgreSQL is not behind what Redis knew before: the head of the page's location, or, of a page
+ * that may be of any location, how far every partition was applied. */
 #include "errand.h"
 #include "handlers.h"
+#include "mailbox.h"
 #include "places.h"
 #include "query.h"
 #include "zapora/message.h"
@@ -16,6 +19,14 @@ enum { SLOT_LIMIT, SLOT_CURSOR, SLOT_LOCATION, SLOT_STATUS, SLOT_SINCE, SLOT_COU
 struct question {
     struct order_query query;
     uint8_t cursor_key[CURSOR_KEY_SIZE];
+};
+
+/* In the call's arena, as its state. */
+struct asking {
+    struct call *call;
+    struct question question;
+    struct mailbox_waiter waiter;
+    int64_t known_head; /* Redis' seq of the query's location before PostgreSQL was asked; 0: it knew none */
 };
 
 /* ---- the query ---- */
@@ -135,18 +146,47 @@ static void put_page(const struct question *question, const struct order *orders
 static void look_in_table(struct errand *errand, struct store *store)
 {
     const struct question *question = errand->question;
-    struct order *orders = NULL;
-    size_t count = 0;
-    errand->err = store_orders_page(store, &question->query, &errand->arena, &orders, &count);
+    struct store_page *page = arena_alloc(&errand->arena, sizeof(*page));
+    errand->found = page;
+    errand->err = page == NULL ? ZP_NO_MEMORY : store_orders_page(store, &question->query, &errand->arena, page);
     if (errand->err == ZP_OK) {
-        put_page(question, orders, count, &errand->out);
+        put_page(question, page->orders, page->order_count, &errand->out);
     }
+}
+
+/* A partition without a row has applied nothing. */
+static bool is_behind_ticks(const struct loop *loop, const struct store_page *page)
+{
+    int64_t next[BUS_PARTITIONS] = { 0 };
+    for (size_t i = 0; i < page->partition_count; i++) {
+        const struct store_partition *row = &page->partitions[i];
+        if (row->partition >= 0 && row->partition < BUS_PARTITIONS) {
+            next[row->partition] = row->next_offset;
+        }
+    }
+    for (size_t p = 0; p < BUS_PARTITIONS; p++) {
+        if (next[p] < loop->mailboxes[p].applied) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_behind(const struct call *call, const struct store_page *page)
+{
+    const struct asking *asking = call->state;
+    return id_is_none(&asking->question.query.location_id) ? is_behind_ticks(call->loop, page)
+                                                           : page->head < asking->known_head;
 }
 
 static void on_table(struct call *call, struct errand *errand)
 {
     if (errand->err != ZP_OK) {
         errand_unavailable(call);
+        return;
+    }
+    if (is_behind(call, errand->found)) {
+        errand_behind(call);
         return;
     }
     struct buffer spare = call->out; /* the page may be large: swap instead of copying */
@@ -156,11 +196,54 @@ static void on_table(struct call *call, struct errand *errand)
     call_answer_out(call, 200);
 }
 
+/* ---- Redis first, then PostgreSQL: what was told before was committed before ---- */
+
+static void ask_table(struct asking *asking)
+{
+    if (call_open(asking->call)) {
+        (void)errand_start(asking->call, JOB_READ, &asking->question, sizeof(asking->question), look_in_table,
+                           on_table);
+    }
+    call_release(asking->call);
+}
+
+static void on_ticks(struct mailbox_waiter *waiter)
+{
+    ask_table(H2O_STRUCT_FROM_MEMBER(struct asking, waiter, waiter));
+}
+
+static void on_head(void *arg, enum zp_err err, const struct live_head *head, const struct live_tick *tick)
+{
+    struct asking *asking = arg;
+    (void)tick;
+    asking->known_head = err == ZP_OK ? head->seq : 0;
+    ask_table(asking);
+}
+
+static void ask_redis(struct asking *asking)
+{
+    struct loop *loop = asking->call->loop;
+    const struct zp_id *location_id = &asking->question.query.location_id;
+    call_hold(asking->call);
+    if (id_is_none(location_id)) {
+        asking->waiter.then = on_ticks;
+        mailboxes_hear(loop, &asking->waiter);
+    } else {
+        live_hub_head_get(loop->hub, location_id, bus_partition_of_location(location_id), on_head, asking);
+    }
+}
+
 void orders_get(struct call *call)
 {
-    struct question question;
-    if (take_query(call, &question.query)) {
-        memcpy(question.cursor_key, call->loop->gateway->cursor_key, sizeof(question.cursor_key));
-        (void)errand_start(call, JOB_READ, &question, sizeof(question), look_in_table, on_table);
+    struct asking *asking = arena_alloc(&call->arena, sizeof(*asking));
+    if (asking == NULL) {
+        call_problem(call, ZP_NO_MEMORY, NULL);
+        return;
+    }
+    *asking = (struct asking){ .call = call };
+    call->state = asking;
+    if (take_query(call, &asking->question.query)) {
+        memcpy(asking->question.cursor_key, call->loop->gateway->cursor_key, sizeof(asking->question.cursor_key));
+        ask_redis(asking);
     }
 }

@@ -1,7 +1,9 @@
-/* mailbox: refuses commands for a partition whose backlog is too old, from ticks read at most four times a second.
+/* mailbox: refuses commands for a partition whose backlog is too old, from ticks read at most four times a second; and
+ * remembers how far each partition's commands were applied.
  *
- * Called by submit.c before it publishes and by stream.c for heartbeats. Invariant: only a fresh tick that shows a
- * backlog refuses; without Redis, without ticks, or before the first one, commands are let in. */
+ * Called by submit.c before it publishes, by stream.c for heartbeats, by listing.c. Invariants: only a fresh tick that
+ * shows a backlog refuses; without Redis, without ticks, or before the first one, commands are let in. `applied` never
+ * goes back while the mailbox is the same log: an owner that begins with an older database says less than was shown. */
 #include "mailbox.h"
 
 #include "gateway_parts.h"
@@ -20,7 +22,10 @@ static int64_t spacing_us(const struct loop *loop)
 void mailbox_tick(struct loop *loop, const struct live_tick *tick)
 {
     if (tick->asked_at > 0 && tick->partition >= 0 && tick->partition < BUS_PARTITIONS) {
-        lag_feed(&loop->mailboxes[tick->partition].lag, tick, spacing_us(loop));
+        struct mailbox *mailbox = &loop->mailboxes[tick->partition];
+        bool is_other_log = tick->end < mailbox->lag.last.end && tick->asked_at > mailbox->lag.last.asked_at;
+        mailbox->applied = is_other_log || tick->next > mailbox->applied ? tick->next : mailbox->applied;
+        lag_feed(&mailbox->lag, tick, spacing_us(loop));
     }
 }
 
@@ -58,6 +63,46 @@ bool mailbox_admits(struct loop *loop, int32_t partition)
 {
     ask(loop, partition);
     return lag_us(&loop->mailboxes[partition].lag, clock_wall_us()) <= loop->gateway->settings->lag_limit_ms * 1000;
+}
+
+/* ---- all of them ---- */
+
+static void on_round_tick(void *arg, enum zp_err err, const struct live_tick *tick)
+{
+    struct loop *loop = arg;
+    struct mailbox_round *round = &loop->round;
+    if (err == ZP_OK) {
+        mailbox_tick(loop, tick);
+    }
+    if (--round->left > 0) {
+        return;
+    }
+    struct mailbox_waiter *waiter = round->waiters;
+    round->waiters = NULL;
+    while (waiter != NULL) {
+        struct mailbox_waiter *next = waiter->next;
+        waiter->then(waiter);
+        waiter = next;
+    }
+}
+
+void mailboxes_hear(struct loop *loop, struct mailbox_waiter *waiter)
+{
+    struct mailbox_round *round = &loop->round;
+    bool is_fresh = round->asked_us > 0 && loop->now_us - round->asked_us < TICK_AGE_US;
+    if (round->left == 0 && is_fresh) {
+        waiter->then(waiter);
+        return;
+    }
+    waiter->next = round->waiters;
+    round->waiters = waiter;
+    if (round->left == 0) {
+        round->left = BUS_PARTITIONS;
+        round->asked_us = loop->now_us;
+        for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+            live_hub_tick_get(loop->hub, p, on_round_tick, loop);
+        }
+    }
 }
 
 int64_t mailbox_lag_ms(const struct loop *loop, int32_t partition)

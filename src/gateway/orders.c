@@ -5,6 +5,7 @@
 #include "orders.h"
 
 #include "absence.h"
+#include "errand.h"
 #include "handlers.h"
 #include "places.h"
 #include "query.h"
@@ -147,7 +148,7 @@ static void on_found(struct call *call, const struct order_found *found)
     if (found->err == ZP_NOT_FOUND) {
         on_missing(call);
     } else if (found->err == ZP_CATCHING_UP) {
-        call_problem(call, ZP_CATCHING_UP, "The database is behind what was already shown; try again.");
+        errand_behind(call);
     } else if (found->err != ZP_OK) {
         call_unavailable(call, METRIC_BACKING, "The order cannot be read at the moment; try again.");
     } else if (!order_may_be_seen(call, &asking->location_id, &found->owner)) {

@@ -1,24 +1,20 @@
 /* orders: owns how orders are read: one, a page, a location's board, what refills a cache.
  *
- * Called by the gateway and by the worker's refill. Invariant: every answer is of one moment. */
+ * Called by the gateway and by the worker's refill. Invariant: an answer is not older than the head or the offsets that
+ * come with it. */
 #include "trip.h"
 
 #include <string.h>
 
 #define PAGE_MAX 100
 
-static enum zp_err read_one(struct store *store, struct trip *trip, struct arena *arena, struct order *ret_order)
+static enum zp_err read_one(struct store *store, const PGresult *result, struct arena *arena, struct order *ret_order)
 {
-    enum zp_err err = trip_run(trip);
-    if (err != ZP_OK) {
-        return err;
-    }
-    const PGresult *result = trip_result(trip, 0);
     if (PQntuples(result) == 0) {
         return ZP_NOT_FOUND;
     }
     struct order order = { .version = 0 };
-    err = trip_row(store, trip_field(result, 0, 0), SHAPE_ORDER, arena, &order);
+    enum zp_err err = trip_row(store, trip_field(result, 0, 0), SHAPE_ORDER, arena, &order);
     if (err == ZP_OK) {
         *ret_order = order;
     }
@@ -36,7 +32,32 @@ enum zp_err store_order_get(struct store *store, const struct zp_id *id, struct 
     params_init(&params);
     params_ids(&params, id, 1);
     trip_add(&trip, STATEMENT_ORDERS_GET, &params);
-    return read_one(store, &trip, arena, ret_order);
+    err = trip_run(&trip);
+    return err != ZP_OK ? err : read_one(store, trip_result(&trip, 0), arena, ret_order);
+}
+
+/* Places in a trip whose orders are held against what its answer is not older than: each statement sees what was
+ * committed when it began, so that is asked for first. */
+enum { MOMENT, ORDERS };
+
+static void add_head(struct trip *trip, const struct zp_id *location_id)
+{
+    params_scope params;
+    params_init(&params);
+    params_id(&params, location_id);
+    trip_add(trip, STATEMENT_HEAD_GET, &params);
+}
+
+/* 0: there is no such location. */
+static enum zp_err read_head(struct store *store, const PGresult *result, struct arena *arena, int64_t *ret_seq)
+{
+    struct store_head head = { .seq = 0 };
+    enum zp_err err = PQntuples(result) == 0 ? ZP_OK
+        : trip_row(store, trip_field(result, 0, 0), SHAPE_HEAD, arena, &head);
+    if (err == ZP_OK) {
+        *ret_seq = head.seq;
+    }
+    return err;
 }
 
 enum zp_err store_order_get_with_head(struct store *store, const struct zp_id *id, const struct zp_id *location_id,
@@ -47,20 +68,21 @@ enum zp_err store_order_get_with_head(struct store *store, const struct zp_id *i
     if (err != ZP_OK) {
         return err;
     }
-    params_scope order_params, head_params;
-    params_init(&order_params);
-    params_init(&head_params);
-    params_ids(&order_params, id, 1);
-    params_id(&head_params, location_id);
-    trip_add(&trip, STATEMENT_ORDERS_GET, &order_params);
-    trip_add(&trip, STATEMENT_HEAD_GET, &head_params);
-    struct store_head head = { .seq = 0 };
-    err = read_one(store, &trip, arena, ret_order);
-    if (err == ZP_OK && PQntuples(trip_result(&trip, 1)) > 0) {
-        err = trip_row(store, trip_field(trip_result(&trip, 1), 0, 0), SHAPE_HEAD, arena, &head);
+    params_scope params;
+    params_init(&params);
+    params_ids(&params, id, 1);
+    add_head(&trip, location_id);
+    trip_add(&trip, STATEMENT_ORDERS_GET, &params);
+    struct order order;
+    err = trip_run(&trip);
+    if (err == ZP_OK) {
+        err = read_one(store, trip_result(&trip, ORDERS), arena, &order);
     }
     if (err == ZP_OK) {
-        *ret_head = head.seq;
+        err = read_head(store, trip_result(&trip, MOMENT), arena, ret_head);
+    }
+    if (err == ZP_OK) {
+        *ret_order = order;
     }
     return err;
 }
@@ -92,8 +114,25 @@ static void page_params(struct params *params, const struct order_query *query)
     params_i64(params, query->limit);
 }
 
+static enum zp_err read_page(struct store *store, const struct trip *trip, bool of_location, struct arena *arena,
+                             struct store_page *ret_page)
+{
+    struct store_page page = { .head = 0 };
+    const PGresult *moment = trip_result(trip, MOMENT);
+    enum zp_err err = of_location
+        ? read_head(store, moment, arena, &page.head)
+        : trip_rows(store, moment, SHAPE_PARTITION, arena, &page.partitions, &page.partition_count);
+    if (err == ZP_OK) {
+        err = trip_rows(store, trip_result(trip, ORDERS), SHAPE_ORDER, arena, &page.orders, &page.order_count);
+    }
+    if (err == ZP_OK) {
+        *ret_page = page;
+    }
+    return err;
+}
+
 enum zp_err store_orders_page(struct store *store, const struct order_query *query, struct arena *arena,
-                              struct order **ret_orders, size_t *ret_count)
+                              struct store_page *ret_page)
 {
     ZP_ASSERT(query->limit >= 1 && query->limit <= PAGE_MAX);
     ZP_ASSERT((unsigned)query->status < ORDER_STATE_COUNT);
@@ -108,7 +147,13 @@ enum zp_err store_orders_page(struct store *store, const struct order_query *que
     params_scope params;
     params_init(&params);
     page_params(&params, query);
+    bool of_location = !id_is_none(&query->location_id);
+    if (of_location) {
+        add_head(&trip, &query->location_id);
+    } else {
+        trip_add(&trip, STATEMENT_PARTITIONS_LIST, NULL);
+    }
     trip_add(&trip, page_statement(query), &params);
     err = trip_run(&trip);
-    return err != ZP_OK ? err : trip_rows(store, trip_result(&trip, 0), SHAPE_ORDER, arena, ret_orders, ret_count);
+    return err != ZP_OK ? err : read_page(store, &trip, of_location, arena, ret_page);
 }

@@ -148,6 +148,8 @@ def test_a_restored_database_catches_up_with_the_log(whole_stack, places):
     assert {key: told_now[key] for key in told} == told
     assert len(told_now) - len(told) == len(waiting)
     assert stack.order(stepped["id"])["status"] == "preparing"
+    for role in ("kitchen", "customer"):
+        assert stack.api(role).get("/orders?limit=100").expect(200).json["orders"], "the lists have caught up"
     assert stack.board()["head"] == board["head"] + 3
     assert stack.place(wait_s=10).expect(201).json["seq"] == board["head"] + 4
     stack.zapora("rebuild", "--cache")  # the snapshots that were taken away come back
@@ -174,6 +176,8 @@ def reads_say_that_they_catch_up(stack, stepped, board):
     assert catches_up(kitchen, f"/locations/{stack.location}/board")
     assert catches_up(customer, f"/orders/{stepped['id']}"), "an order that the copy does not have yet"
     assert catches_up(customer, f"/commands/{stepped['id']}")
+    assert catches_up(kitchen, "/orders"), "a location's list"
+    assert catches_up(customer, "/orders"), "a list that may be of any location"
     assert catches_up(kitchen, f"/orders/{ticket}"), "one that it has, perhaps as it was"
 
 

@@ -251,12 +251,12 @@ static void no_plan_reads_a_whole_table(void **state)
     OK(store_refill_get(world.store, &location_id, 100, 100, &world.arena, &refill));
     struct order_query queries[] = { { .owner = id_of(900), .limit = 10 }, { .location_id = location_id, .limit = 10 },
                                      { .location_id = location_id, .status = ORDER_PLACED, .limit = 10 } };
-    struct order *orders;
+    struct store_page page;
     struct batch_event *events;
     struct journal_entry *entries;
     size_t count;
     for (size_t i = 0; i < ZP_COUNT(queries); i++) {
-        OK(store_orders_page(world.store, &queries[i], &world.arena, &orders, &count));
+        OK(store_orders_page(world.store, &queries[i], &world.arena, &page));
     }
     OK(store_events_after(world.store, &location_id, 0, 100, 100000, &world.arena, &events, &count));
     OK(store_outcomes_from(world.store, 3, 0, 100, &world.arena, &entries, &count));

@@ -308,8 +308,10 @@ static void pages_have_no_gaps_and_no_repeats(void **state)
         int64_t seen = 0, last_at = INT64_MAX;
         struct zp_id last_id = ID_NONE;
         for (size_t count = 7; count == 7;) {
-            struct order *orders;
-            OK(store_orders_page(world.store, &query, &world.arena, &orders, &count));
+            struct store_page page;
+            OK(store_orders_page(world.store, &query, &world.arena, &page));
+            const struct order *orders = page.orders;
+            count = page.order_count;
             for (size_t n = 0; n < count; n++) {
                 bool follows = orders[n].placed_at < last_at ||
                                (orders[n].placed_at == last_at && id_compare(&orders[n].id, &last_id) < 0);
@@ -331,9 +333,29 @@ static void a_page_of_everything_is_refused(void **state)
     (void)state;
     NEEDS_WORLD();
     const struct order_query query = { .limit = 10 };
-    struct order *orders;
-    size_t count;
-    assert_int_equal(store_orders_page(world.store, &query, &world.arena, &orders, &count), ZP_INVALID);
+    struct store_page page;
+    assert_int_equal(store_orders_page(world.store, &query, &world.arena, &page), ZP_INVALID);
+}
+
+static void a_page_says_what_it_is_not_older_than(void **state)
+{
+    (void)state;
+    NEEDS_WORLD();
+    place_many();
+    const struct order_query here = { .location_id = location_id, .limit = 1 };
+    const struct order_query nowhere = { .location_id = id_of(77), .limit = 1 };
+    const struct order_query anywhere = { .owner = id_of(900), .limit = 1 };
+    struct store_page page;
+    OK(store_orders_page(world.store, &here, &world.arena, &page));
+    assert_int_equal(page.head, sql_int("SELECT max(seq) FROM locations"));
+    assert_int_equal(page.partition_count, 0);
+    OK(store_orders_page(world.store, &nowhere, &world.arena, &page));
+    assert_int_equal(page.head, 0);
+    OK(store_orders_page(world.store, &anywhere, &world.arena, &page));
+    assert_int_equal(page.partition_count, sql_int("SELECT count(*) FROM partitions"));
+    assert_true(page.partition_count > 0);
+    assert_int_equal(page.partitions[0].next_offset, sql_int("SELECT next_offset FROM partitions ORDER BY 1 LIMIT 1"));
+    assert_true(page.partitions[0].next_offset > 0);
 }
 
 /* ---- boards and refills
@@ -435,13 +457,12 @@ static void too_small_an_arena_is_an_error_and_no_more(void **state)
     struct arena small;
     arena_init(&small, 4096);
     const struct order_query query = { .location_id = location_id, .limit = 100 };
-    struct order *orders = NULL;
-    size_t count;
-    assert_int_equal(store_orders_page(world.store, &query, &small, &orders, &count), ZP_NO_MEMORY);
-    assert_null(orders);
+    struct store_page page = { .orders = NULL };
+    assert_int_equal(store_orders_page(world.store, &query, &small, &page), ZP_NO_MEMORY);
+    assert_null(page.orders);
     arena_finish(&small);
-    OK(store_orders_page(world.store, &query, &world.arena, &orders, &count));
-    assert_int_equal(count, 100);
+    OK(store_orders_page(world.store, &query, &world.arena, &page));
+    assert_int_equal(page.order_count, 100);
 }
 
 int main(void)
@@ -456,6 +477,7 @@ int main(void)
         world_test(all_locations_come_sorted_over_several_reads),
         world_test(pages_have_no_gaps_and_no_repeats),
         world_test(a_page_of_everything_is_refused),
+        world_test(a_page_says_what_it_is_not_older_than),
         world_test(a_board_shows_open_tickets_by_number),
         world_test(a_board_ends_at_its_ceiling_and_says_so),
         world_test(a_refill_has_the_newest_events_in_order),
