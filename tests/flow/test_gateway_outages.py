@@ -72,6 +72,53 @@ def test_a_redis_that_is_full_refuses_no_read(whole_stack):
     assert [ticket["version"] for ticket in stack.board()["tickets"] if ticket["id"] == known["id"]] == [2]
 
 
+def gateway_looked_in_vain(stack, since):
+    """A gateway's connection asked for an outcome, the last thing that is asked of PostgreSQL about an unknown order."""
+    return stack.sql("SELECT 1 FROM pg_stat_activity WHERE application_name = 'zapora-gateway' AND state = 'idle' AND "
+                     "query LIKE 'SELECT c FROM commands c WHERE c.command_id = ANY%%' AND query_start > %s", since) != []
+
+
+def read_while_it_is_applied(stack):
+    """The status of a read that missed in PostgreSQL before the order was applied, and went on after it; None: the read was
+    over, or had waited too long, before both were sure."""
+    answers, customer = [], stack.new_api("customer")
+    for part in ("worker-1", "worker-2"):
+        stack.freeze(part)
+    try:
+        order_id = stack.place().expect(202).json["id"]
+        (since,), = stack.sql("SELECT clock_timestamp()")
+        began = time.monotonic()
+        reader = threading.Thread(target=lambda: answers.append(customer.get(f"/orders/{order_id}")))
+        reader.start()
+        eventually(lambda: answers or gateway_looked_in_vain(stack, since), every_s=0.01, what="PostgreSQL was asked")
+        stack.freeze("gateway-1")
+    finally:
+        for part in ("worker-1", "worker-2"):
+            stack.thaw(part)
+    try:
+        is_valid = not answers
+        eventually(lambda: stack.sql("SELECT 1 FROM orders WHERE order_id = %s", order_id), 60, what="it is applied")
+        is_valid = is_valid and time.monotonic() - began < 4  # a request of 5 s is refused whatever is found
+    finally:
+        stack.thaw("gateway-1")
+    reader.join(30)
+    return answers[0].status if is_valid else None
+
+
+def test_a_read_that_missed_looks_again_before_it_gives_up(whole_stack):
+    """Redis is full, so no tick proves anything and no push shows the order: PostgreSQL alone comes to have it."""
+    stack = whole_stack
+    stack.place(wait_s=10).expect(201)
+    full = stack.redis("CONFIG", "GET", "maxmemory")[1]
+    stack.redis("CONFIG", "SET", "maxmemory", "1")
+    try:
+        assert eventually(lambda: read_while_it_is_applied(stack), 120, what="a read that was in between") == 200
+    finally:
+        stack.redis("CONFIG", "SET", "maxmemory", full)
+    head = stack.sql("SELECT seq FROM locations WHERE location_id = %s", stack.location)[0][0]
+    eventually(lambda: int(stack.redis("GET", "{%s}:head" % stack.location).split()[0]) == head, what="Redis caught up")
+
+
 def test_without_postgres_orders_are_taken_and_kitchens_see_what_there_is(whole_stack):
     stack = whole_stack
     known = stack.place(wait_s=10).expect(201).json
