@@ -156,6 +156,8 @@ struct outcome {
     size_t reason_count;
 };
 
+/* The outcome that an event of a partition tells of. Its reasons are the event's. */
+struct outcome message_event_outcome(const struct event *event, const struct event_meta *meta, int32_t partition);
 /* {"id","status":"applied|refused","order_id","seq","reasons":[…]}, as GET /commands/{id} shows it. */
 void message_outcome_json(const struct outcome *outcome, struct buffer *out);
 /* [{"code","pointer","detail"}, …] and back (for the database and receipts). */

@@ -155,6 +155,8 @@ struct journal_entry { struct outcome outcome; struct batch_event event; /* even
 enum zp_err store_outcomes_from(struct store *store, int32_t partition, int64_t offset, size_t limit,
                                 struct arena *arena, struct journal_entry **ret_entries,
                                 size_t *ret_count) ZP_MUST_CHECK;
+/* For so long an outcome stays at least, by the log's time and by the wall's. */
+#define STORE_OUTCOMES_KEPT_US (48 * INT64_C(3600) * 1000000)
 /* Deletes outcomes older than `before_us` of log and wall time, below published_offset, never parked ones; at most
  * limit. */
 enum zp_err store_outcomes_purge(struct store *store, int32_t partition, int64_t before_us, int64_t limit,
@@ -255,6 +257,9 @@ enum zp_err store_audit_orders(struct store *store, const struct zp_id *location
 enum zp_err store_audit_events(struct store *store, const struct zp_id *location_id, int64_t after_seq, int64_t limit,
                                size_t bytes_max, struct arena *arena, struct batch_event **ret_events,
                                size_t *ret_count) ZP_MUST_CHECK;
+/* A partition's outcomes behind a command offset (-1: from the first), in offset order. */
+enum zp_err store_audit_outcomes(struct store *store, int32_t partition, int64_t after_offset, int64_t limit,
+                                 struct arena *arena, struct outcome **ret_outcomes, size_t *ret_count) ZP_MUST_CHECK;
 /* Locations that have orders, events or a menu, but no row of their own; at most 1,000. Needs no snapshot. */
 enum zp_err store_audit_strays(struct store *store, struct arena *arena, struct zp_id **ret_ids,
                                size_t *ret_count) ZP_MUST_CHECK;

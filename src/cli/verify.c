@@ -216,6 +216,7 @@ static void add_counts(struct verify *verify, const struct audit *audit)
     total->held += audit->held;
     total->events += audit->events;
     total->orders_compared += audit->orders_compared;
+    total->outcomes_compared += audit->outcomes_compared;
 }
 
 static int fold_group(struct verify *verify, struct group *group)
@@ -230,7 +231,7 @@ static int fold_group(struct verify *verify, struct group *group)
     }
     struct audit *audit = &group->audit;
     audit->facts = audit->newer = audit->unreadable = audit->unpublished = audit->held = 0;
-    audit->events = audit->orders_compared = 0;
+    audit->events = audit->orders_compared = audit->outcomes_compared = 0;
     int code = fold_ranges(verify, audit, ranges, group->count);
     code = code == 0 ? fold_late(verify, group, ranges) : code;
     if (code == 0) {
@@ -363,13 +364,29 @@ static enum zp_err order_get(void *arg, const struct zp_id *id, struct arena *ar
     return store_order_get(arg, id, arena, ret_order);
 }
 
+static enum zp_err outcome_get(void *arg, int32_t partition, int64_t offset, struct arena *arena,
+                               struct outcome *ret_outcome)
+{
+    struct journal_entry *entries = NULL;
+    size_t count = 0;
+    enum zp_err err = store_outcomes_from(arg, partition, offset, 1, arena, &entries, &count);
+    if (err == ZP_OK && (count == 0 || entries[0].outcome.offset != offset)) {
+        err = ZP_NOT_FOUND;
+    }
+    if (err == ZP_OK) {
+        *ret_outcome = entries[0].outcome;
+    }
+    return err;
+}
+
 static void summarize(const struct verify *verify)
 {
     const struct audit *total = &verify->total;
     int64_t ms = (clock_mono_us() - verify->progress.began_us) / 1000;
-    fprintf(stderr, "log: %lld records, %lld events of %lld locations and %lld orders compared in %lld ms (%lld/s)\n",
-            (long long)total->facts, (long long)total->events, (long long)verify->locations,
-            (long long)total->orders_compared, (long long)ms, (long long)(ms == 0 ? 0 : total->facts * 1000 / ms));
+    fprintf(stderr, "log: %lld records, %lld events of %lld locations, %lld orders and %lld outcomes compared in "
+            "%lld ms (%lld/s)\n", (long long)total->facts, (long long)total->events, (long long)verify->locations,
+            (long long)total->orders_compared, (long long)total->outcomes_compared, (long long)ms,
+            (long long)(ms == 0 ? 0 : total->facts * 1000 / ms));
     if (total->newer > 0) {
         fprintf(stderr, "log: %lld records are newer than what was read of the database\n", (long long)total->newer);
     }
@@ -419,6 +436,7 @@ static bool open_verify(struct verify *verify, const struct verify_settings *set
         struct group *group = &verify->groups[i];
         audit_init(&group->audit, &verify->differences);
         group->audit.order_get = order_get;
+        group->audit.outcome_get = outcome_get;
         group->audit.arg = verify->store;
         group->audit.only = verify->only;
         group->store = open_store(settings->postgres, "zapora verify");

@@ -24,6 +24,7 @@
 struct difference {
     int32_t partition;
     const struct zp_id *location_id, *order_id; /* NULL: of no order */
+    const struct zp_id *command_id;             /* NULL: not of a command's outcome */
     int64_t seq;                                /* 0: of no event */
     const char *field;                          /* a JSON pointer into the order, or a word */
     const char *left, *left_value;              /* NULL: there is nothing */
@@ -85,20 +86,32 @@ struct audit_place {
 
 struct audit_cut { int64_t next_offset, published_offset; };
 
+/* A partition's outcomes as the database has them, by command offset. */
+struct audit_outcome { int64_t offset; uint8_t digest[VERIFY_DIGEST_SIZE]; };
+struct audit_outcomes {
+    struct audit_outcome *rows; size_t count, max; /* owned */
+    size_t met;                                    /* so many stand before the fact that was folded last */
+};
+
 struct audit {
     struct differences *differences;
-    /* The database's order as it is now, to say what differs. */
+    /* The database's order as it is now, to say what differs. Not the snapshot's. */
     enum zp_err (*order_get)(void *arg, const struct zp_id *id, struct arena *arena, struct order *ret_order);
+    /* And its outcome of the command at an offset. */
+    enum zp_err (*outcome_get)(void *arg, int32_t partition, int64_t offset, struct arena *arena,
+                               struct outcome *ret_outcome);
     void *arg;
     struct zp_id only;         /* ID_NONE: every location */
     struct audit_cut cuts[BUS_PARTITIONS];
     int64_t told[BUS_PARTITIONS]; /* command offset of the fact that was folded last; -1 */
+    struct audit_outcomes outcomes[BUS_PARTITIONS];
+    int64_t kept_since;        /* the log's time: outcomes of older commands may have been purged */
     struct audit_place *places; size_t place_count, place_max;     /* owned */
     struct audit_order_state *orders; size_t order_count, order_max;
     uint32_t *place_slots, *order_slots; size_t place_slot_count, order_slot_count;
     struct arena arena;        /* of one record or one piece */
     struct buffer text, other_text;
-    int64_t facts, newer, unreadable, unpublished, held, events, orders_compared;
+    int64_t facts, newer, unreadable, unpublished, held, events, orders_compared, outcomes_compared;
 };
 
 void audit_init(struct audit *audit, struct differences *differences);
@@ -133,6 +146,15 @@ struct journal_check {
     int64_t published_offset;
 };
 void audit_check_journal(struct audit *audit, struct journal_check *check, const struct batch_event *row);
+
+/* ---- outcomes: verify_outcomes.c ------------------------------------------------------------------------------- */
+
+/* Takes a row of the database in; rows come by offset. ZP_OK or ZP_NO_MEMORY. */
+enum zp_err audit_take_outcome(struct audit *audit, const struct outcome *row) ZP_MUST_CHECK;
+/* Holds the outcome that a fact of the log tells of against the row at its offset; facts come by offset. */
+void audit_compare_outcome(struct audit *audit, const struct outcome *logged);
+/* Rows that no fact of the log is about. */
+void audit_settle_outcomes(struct audit *audit);
 
 /* ---- the log: verify_fold.c ----------------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
-/* Owns what an audit reads of the database: of each location its row, a digest of each order, and its journal, which is
- * checked by itself on the way. Called by verify.
+/* Owns what an audit reads of the database: digests of each outcome and of each order, each location's row, and its
+ * journal, which is checked by itself on the way. Called by verify.
  * Invariant: all of a group is of one snapshot; what is kept of an order or an event does not grow with its size. */
 #include "verify.h"
 
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define PLACES_AT_ONCE 16 /* menus are large */
+#define CLOCKS_APART_US (INT64_C(3600) * 1000000) /* ours and the workers', who purge */
 
 /* ---- the journal by itself ------------------------------------------------------------------------------------ */
 
@@ -194,11 +195,31 @@ static enum zp_err read_place(struct audit *audit, struct store *store, const st
     return err == ZP_OK ? read_orders(audit, store, index) : err;
 }
 
+/* ---- outcomes ------------------------------------------------------------------------------------------------- */
+
+static enum zp_err read_outcomes(struct audit *audit, struct store *store, int32_t partition)
+{
+    int64_t after = -1;
+    enum zp_err err = ZP_OK;
+    for (size_t count = VERIFY_PIECE; err == ZP_OK && count == VERIFY_PIECE;) {
+        struct outcome *rows = NULL;
+        arena_reset(&audit->arena);
+        err = store_audit_outcomes(store, partition, after, VERIFY_PIECE, &audit->arena, &rows, &count);
+        for (size_t i = 0; err == ZP_OK && i < count; i++) {
+            err = audit_take_outcome(audit, &rows[i]);
+            after = rows[i].offset;
+        }
+    }
+    return err;
+}
+
+/* ---- partitions ----------------------------------------------------------------------------------------------- */
+
 static enum zp_err read_partition(struct audit *audit, struct store *store, int32_t partition)
 {
     struct zp_id after = ID_NONE;
     size_t count = PLACES_AT_ONCE;
-    enum zp_err err = ZP_OK;
+    enum zp_err err = read_outcomes(audit, store, partition);
     while (err == ZP_OK && count == PLACES_AT_ONCE) {
         struct location *rows[PLACES_AT_ONCE];
         err = store_audit_locations(store, partition, &after, PLACES_AT_ONCE, rows, &count);
@@ -234,6 +255,7 @@ static enum zp_err read_cuts(struct audit *audit, struct store *store)
 enum zp_err audit_read_database(struct audit *audit, struct store *store, const int32_t *partitions, size_t count,
                                 const struct zp_id *strays, size_t stray_count)
 {
+    audit->kept_since = clock_wall_us() - STORE_OUTCOMES_KEPT_US + CLOCKS_APART_US;
     enum zp_err err = store_audit_begin(store);
     if (err == ZP_OK) {
         err = read_cuts(audit, store);

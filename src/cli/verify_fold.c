@@ -202,6 +202,10 @@ enum zp_err audit_fold(struct audit *audit, const struct record *record)
         audit->newer++;
         return ZP_OK;
     }
+    if (id_is_none(&audit->only) || id_equal(&audit->only, &event->location_id)) {
+        const struct outcome outcome = message_event_outcome(event, &meta, record->partition);
+        audit_compare_outcome(audit, &outcome);
+    }
     return event->seq == 0 ? ZP_OK : fold_event(audit, event, &meta, record);
 }
 
@@ -304,4 +308,5 @@ void audit_settle(struct audit *audit)
     for (size_t i = 0; i < audit->order_count; i++) {
         settle_order(audit, &audit->orders[i]);
     }
+    audit_settle_outcomes(audit);
 }

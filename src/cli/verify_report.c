@@ -29,6 +29,8 @@ static void put_json(const struct difference *difference, struct buffer *out)
     json_put_string(out, difference->location_id == NULL ? NULL : id_format(difference->location_id, text));
     buffer_puts(out, ",\"order_id\":");
     json_put_string(out, difference->order_id == NULL ? NULL : id_format(difference->order_id, text));
+    buffer_puts(out, ",\"command_id\":");
+    json_put_string(out, difference->command_id == NULL ? NULL : id_format(difference->command_id, text));
     if (difference->seq > 0) {
         buffer_printf(out, ",\"seq\":%lld", (long long)difference->seq);
     } else {
@@ -52,6 +54,9 @@ static void put_words(const struct difference *difference, struct buffer *out)
     }
     if (difference->order_id != NULL) {
         buffer_printf(out, " order %s", id_format(difference->order_id, text));
+    }
+    if (difference->command_id != NULL) {
+        buffer_printf(out, " command %s", id_format(difference->command_id, text));
     }
     if (difference->seq > 0) {
         buffer_printf(out, " seq %lld", (long long)difference->seq);

@@ -27,6 +27,10 @@ void audit_reset(struct audit *audit)
     free(audit->orders);
     free(audit->place_slots);
     free(audit->order_slots);
+    for (size_t p = 0; p < BUS_PARTITIONS; p++) {
+        free(audit->outcomes[p].rows);
+        audit->outcomes[p] = (struct audit_outcomes){ .rows = NULL };
+    }
     audit->places = NULL;
     audit->orders = NULL;
     audit->place_slots = audit->order_slots = NULL;

@@ -155,3 +155,15 @@ enum zp_err message_event_read(const struct record *record, struct arena *arena,
     *ret_meta = meta;
     return ZP_OK;
 }
+
+struct outcome message_event_outcome(const struct event *event, const struct event_meta *meta, int32_t partition)
+{
+    struct outcome outcome = {
+        .command_id = event->command_id, .location_id = event->location_id, .order_id = event->order_id,
+        .user_id = meta->user_id, .type = meta->command_type, .partition = partition,
+        .offset = meta->command_offset, .at = event->at, .err = event->err, .seq = event->seq,
+        .reasons = event->reasons, .reason_count = event->reason_count,
+    };
+    memcpy(outcome.fingerprint, meta->fingerprint, sizeof(outcome.fingerprint));
+    return outcome;
+}

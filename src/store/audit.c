@@ -1,4 +1,5 @@
-/* audit: owns reading a partition whole, as it was at one moment: its row, its locations, their orders and journal.
+/* audit: owns reading a partition whole, as it was at one moment: its row, its outcomes, its locations, their orders
+ * and journal.
  *
  * Called by verify. Invariant: every read between begin and end sees the same snapshot; a connection that was lost
  * meanwhile is not made anew behind the reader's back, for its snapshot is gone. */
@@ -143,6 +144,24 @@ enum zp_err store_audit_events(struct store *store, const struct zp_id *location
     trip_add(&trip, STATEMENT_EVENTS_AFTER, &params);
     err = trip_run(&trip);
     return err != ZP_OK ? err : journal_read(store, trip_result(&trip, 0), arena, ret_events, ret_count);
+}
+
+enum zp_err store_audit_outcomes(struct store *store, int32_t partition, int64_t after_offset, int64_t limit,
+                                 struct arena *arena, struct outcome **ret_outcomes, size_t *ret_count)
+{
+    trip_scope trip;
+    enum zp_err err = begin(&trip, store);
+    if (err != ZP_OK) {
+        return err;
+    }
+    params_scope params;
+    params_init(&params);
+    params_i32(&params, partition);
+    params_i64(&params, after_offset);
+    params_i64(&params, limit);
+    trip_add(&trip, STATEMENT_AUDIT_OUTCOMES, &params);
+    err = trip_run(&trip);
+    return err != ZP_OK ? err : trip_rows(store, trip_result(&trip, 0), SHAPE_OUTCOME, arena, ret_outcomes, ret_count);
 }
 
 enum zp_err store_audit_partitions(struct store *store, struct arena *arena, struct store_partition **ret_rows,

@@ -56,6 +56,10 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
         "AND (o.open, o.placed_at, o.order_id) > ($2::integer::boolean, $3, $4) "
         "ORDER BY o.open, o.placed_at, o.order_id LIMIT $5" },
 
+    [STATEMENT_AUDIT_OUTCOMES] = { "audit_outcomes", { OID_INT4, OID_INT8, OID_INT8 },
+        "SELECT c FROM commands c WHERE c.partition = $1 AND c.command_offset > $2 "
+        "ORDER BY c.command_offset LIMIT $3" },
+
     /* Locations that have orders, events or a menu, and no row. Hops from one location to the next by the index. */
     [STATEMENT_AUDIT_STRAYS] = { "audit_strays", { 0 },
         "WITH RECURSIVE o (id) AS (SELECT (SELECT location_id FROM orders ORDER BY location_id LIMIT 1) UNION ALL "

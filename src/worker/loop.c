@@ -18,7 +18,6 @@
 #define PURGE_EVERY_US 1000000
 #define PURGE_AGAIN_US 100000
 #define PURGE_ROWS 1000
-#define OUTCOMES_KEPT_US (48 * INT64_C(3600) * 1000000)
 
 /* ---- partitions come and go --------------------------------------------------------------------------- */
 
@@ -219,7 +218,7 @@ static int64_t purge_before(const struct partition *partition)
     if (PLANTED(PURGE_AT_ONCE)) {
         return wall;
     }
-    return (applied < wall ? applied : wall) - OUTCOMES_KEPT_US;
+    return (applied < wall ? applied : wall) - STORE_OUTCOMES_KEPT_US;
 }
 
 /* Old outcomes go, a bounded number of rows at a time: one owned partition after the other each second, and one that

@@ -208,14 +208,7 @@ enum zp_err turn_add_fact(struct turn *turn, const struct record *record, const 
     if (err != ZP_OK) {
         return err;
     }
-    const struct event *event = entry->event;
-    entry->outcome = (struct outcome){
-        .command_id = event->command_id, .location_id = event->location_id, .order_id = event->order_id,
-        .user_id = entry->meta.user_id, .type = entry->meta.command_type, .partition = record->partition,
-        .offset = entry->meta.command_offset, .at = event->at, .err = event->err, .seq = event->seq,
-        .reasons = event->reasons, .reason_count = event->reason_count,
-    };
-    memcpy(entry->outcome.fingerprint, entry->meta.fingerprint, sizeof entry->outcome.fingerprint);
+    entry->outcome = message_event_outcome(entry->event, &entry->meta, record->partition);
     turn->are_facts = true;
     turn->count++;
     return ZP_OK;

@@ -162,6 +162,60 @@ def test_what_was_changed_in_the_database_is_found(stack, place, name, table, wh
     assert place.verify("--no-cache", code=0) == []
 
 
+# What was done to an outcome, and the field that is named, with what the database has in it.
+OUTCOME_PLANTS = [
+    ("an outcome is missing", "DELETE FROM commands WHERE command_id = %s", "outcome", None),
+    ("what was applied is called refused", "UPDATE commands SET err = 'CONFLICT' WHERE command_id = %s", "/err",
+     '"CONFLICT"'),
+    ("a reason was added", "UPDATE commands SET reasons = '[{\"code\":\"late\",\"detail\":\"x\"}]' WHERE command_id = %s",
+     "/reasons/0", ...),
+    ("an outcome names another event", "UPDATE commands SET seq = seq + 1 WHERE command_id = %s", "/seq", ...),
+    ("an outcome is about another order", "UPDATE commands SET order_id = location_id WHERE command_id = %s", "/order_id",
+     ...),
+    ("an outcome is somebody else's", "UPDATE commands SET user_id = location_id WHERE command_id = %s", "/user_id", ...),
+    ("an outcome's request was another", "UPDATE commands SET fingerprint = decode(repeat('00', 16), 'hex') "
+     "WHERE command_id = %s", "/fingerprint", '"' + "00" * 16 + '"'),
+    ("an outcome is of another time", "UPDATE commands SET at = at + interval '1 second' WHERE command_id = %s", "/at",
+     ...),
+]
+
+
+@pytest.mark.parametrize("name, change, field, value", OUTCOME_PLANTS, ids=[plant[0] for plant in OUTCOME_PLANTS])
+def test_what_was_changed_of_an_outcome_is_found(stack, place, name, change, field, value):
+    command = place.open[1]  # a placement's order has its command's id
+    with planted(stack, "commands", "command_id = %s", [command], change):
+        found, = place.verify("--no-cache", code=1)
+        assert any(verify(stack, "--no-cache", code=1)), "it is found when everything is looked at, too"
+    assert (found["field"], found["command_id"], found["location_id"]) == (field, command, place.id)
+    assert value is ... or found["database"] == value
+    assert place.verify("--no-cache", code=0) == []
+
+
+def test_a_refusal_that_the_log_tells_otherwise_is_found(stack, place):
+    """It has no event in the journal: nothing but its outcome says what became of it."""
+    place.kitchen.post(f"/orders/{place.done}/start", {}, headers={"Prefer": "wait=10"}).expect(409)
+    refused, = stack.sql("SELECT command_id FROM commands WHERE location_id = %s AND err <> 'OK'", place.id)[0]
+    assert place.verify("--no-cache", code=0) == []
+    with planted(stack, "commands", "command_id = %s", [refused], "UPDATE commands SET err = 'OK' WHERE command_id = %s"):
+        found, = place.verify("--no-cache", code=1)
+    assert (found["field"], found["command_id"], found["database"]) == ("/err", refused, '"OK"')
+
+
+def test_an_outcome_that_the_log_never_told_is_found(stack, place):
+    extra = str(uuid.uuid4())
+    (partition, next_offset), = stack.sql(
+        "SELECT p.partition, p.next_offset FROM partitions p JOIN locations l USING (partition) WHERE l.location_id = %s",
+        place.id)
+    stack.sql("INSERT INTO commands (command_id, location_id, command_offset, at, partition, err, fingerprint) VALUES "
+              "(%s, %s, %s, now(), %s, 'OK', decode(repeat('00', 16), 'hex'))", extra, place.id, next_offset + 1000,
+              partition)
+    try:
+        found, = place.verify("--no-cache", code=1)
+    finally:
+        stack.sql("DELETE FROM commands WHERE command_id = %s", extra)
+    assert (found["command_id"], found["field"], found["log"], found["database"]) == (extra, "outcome", None, "OK")
+
+
 def test_what_the_log_never_said_is_found(stack, place):
     extra, stranger = str(uuid.uuid4()), str(uuid.uuid4())
     stack.sql("CREATE TABLE planted AS SELECT * FROM orders WHERE order_id = %s", place.open[1])

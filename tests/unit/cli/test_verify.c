@@ -34,6 +34,7 @@ static struct {
     size_t text_len;
     FILE *out;
     struct order row;       /* what order_get gives; version 0: nothing */
+    struct outcome outcome; /* what outcome_get gives; partition 0: nothing */
 } w;
 
 static struct zp_id id_of(unsigned number)
@@ -49,6 +50,14 @@ static enum zp_err order_get(void *arg, const struct zp_id *id, struct arena *ar
     (void)arg, (void)id, (void)arena;
     *ret_order = w.row;
     return w.row.version == 0 ? ZP_NOT_FOUND : ZP_OK;
+}
+
+static enum zp_err outcome_get(void *arg, int32_t partition, int64_t offset, struct arena *arena,
+                               struct outcome *ret_outcome)
+{
+    (void)arg, (void)arena;
+    *ret_outcome = w.outcome;
+    return w.outcome.partition == partition && w.outcome.offset == offset ? ZP_OK : ZP_NOT_FOUND;
 }
 
 static void tell_event(struct event *event)
@@ -107,7 +116,25 @@ static void tell_order(enum event_type type, const struct zp_id *id, enum order_
     tell_event(&event);
 }
 
-/* What the database would say, were nothing wrong. */
+static struct outcome outcome_of(size_t i)
+{
+    return message_event_outcome(&w.told[i].event, &w.told[i].meta, P);
+}
+
+/* The database has an outcome for each event, but one: that one is another (NULL: missing). */
+static void believe_outcomes_but(size_t which, const struct outcome *other)
+{
+    w.audit.kept_since = AT;
+    for (size_t i = 0; i < w.count; i++) {
+        const struct outcome own = outcome_of(i);
+        const struct outcome *outcome = i == which ? other : &own;
+        if (outcome != NULL) {
+            assert_int_equal(audit_take_outcome(&w.audit, outcome), ZP_OK);
+        }
+    }
+}
+
+/* What the database would say, were nothing wrong; its outcomes may have been purged. */
 static void believe(void)
 {
     struct audit_place *place = audit_place(&w.audit, &w.location_id, P);
@@ -153,6 +180,8 @@ static int open_history(void **state)
     differences_init(&w.differences, w.out, false, 100);
     audit_init(&w.audit, &w.differences);
     w.audit.order_get = order_get;
+    w.audit.outcome_get = outcome_get;
+    w.audit.kept_since = INT64_MAX;
     believe();
     return 0;
 }
@@ -455,6 +484,168 @@ static void a_row_that_was_stepped_meanwhile_is_told_as_a_whole(void **state)
     expect(1, "row: log has an order");
 }
 
+/* ---- outcomes ------------------------------------------------------------------------------------------------- */
+
+static struct outcome spoilt_outcome;
+
+static void outcome_command(void) { spoilt_outcome.command_id = id_of(8); }
+static void outcome_location(void) { spoilt_outcome.location_id = ID_NONE; }
+static void outcome_order(void) { spoilt_outcome.order_id = id_of(8); }
+static void outcome_user(void) { spoilt_outcome.user_id = id_of(8); }
+static void outcome_seq(void) { spoilt_outcome.seq = 9; }
+static void outcome_at(void) { spoilt_outcome.at++; }
+static void outcome_type(void) { spoilt_outcome.type = CMD_ORDER_CANCEL; }
+static void outcome_err(void) { spoilt_outcome.err = ZP_CONFLICT; }
+static void outcome_fingerprint(void) { spoilt_outcome.fingerprint[3] = 9; }
+static void outcome_reasons(void)
+{
+    static const struct reason reason = { .code = "late", .detail = "Too late." };
+    spoilt_outcome.reasons = &reason;
+    spoilt_outcome.reason_count = 1;
+}
+
+static const struct { void (*spoil)(void); const char *told; } outcomes[] = {
+    { outcome_command, "/command_id: log has \"11000000-0000-8000-8000-0000000003ea\"" },
+    { outcome_location, "/location_id: log has \"11000000-0000-8000-8000-000000000001\", database has null" },
+    { outcome_order, "/order_id: log has" },
+    { outcome_user, "/user_id: log has" },
+    { outcome_seq, "/seq: log has 3, database has 9" },
+    { outcome_at, "/at: log has 1767366245678003, database has 1767366245678004" },
+    { outcome_type, "/type: log has \"order_place\", database has \"order_cancel\"" },
+    { outcome_err, "/err: log has \"OK\", database has \"CONFLICT\"" },
+    { outcome_fingerprint, "/fingerprint: log has" },
+    { outcome_reasons, "/reasons/0: log has nothing, database has {\"code\":\"late\"" },
+};
+
+static void outcomes_as_the_log_tells_them_are_equal(void **state)
+{
+    (void)state;
+    believe_outcomes_but(SIZE_MAX, NULL);
+    fold_all();
+    fold_told(2);
+    audit_settle(&w.audit);
+    expect(0, NULL);
+    assert_int_equal(w.audit.outcomes_compared, 4);
+}
+
+static void an_outcome_that_is_wrong_is_told_by_field(void **state)
+{
+    for (size_t i = 0; i < ZP_COUNT(outcomes); i++) {
+        close_history(state);
+        open_history(state);
+        spoilt_outcome = outcome_of(2);
+        outcomes[i].spoil();
+        w.outcome = spoilt_outcome;
+        believe_outcomes_but(2, &spoilt_outcome);
+        fold_all();
+        audit_settle(&w.audit);
+        expect(1, outcomes[i].told);
+        expect(1, "command 11000000-0000-8000-8000-0000000003ea");
+    }
+}
+
+static void an_outcome_that_was_replaced_meanwhile_is_told_as_a_whole(void **state)
+{
+    (void)state;
+    spoilt_outcome = outcome_of(2);
+    spoilt_outcome.seq = 9;
+    believe_outcomes_but(2, &spoilt_outcome);
+    fold_all();
+    audit_settle(&w.audit);
+    expect(1, "outcome: log has an outcome, database has another one");
+}
+
+static void a_young_outcome_that_is_missing_is_told(void **state)
+{
+    (void)state;
+    believe_outcomes_but(1, NULL);
+    fold_all();
+    audit_settle(&w.audit);
+    expect(1, "seq 2 outcome: log has OK, database has nothing");
+}
+
+static void an_outcome_that_may_have_been_purged_is_no_difference(void **state)
+{
+    (void)state;
+    believe_outcomes_but(1, NULL);
+    w.audit.kept_since = AT + 3; /* the second one is a moment older */
+    fold_all();
+    audit_settle(&w.audit);
+    expect(0, NULL);
+}
+
+/* A parking told at the log's end: what is parked is never purged. */
+static void tell_parking(void)
+{
+    static const struct reason reason = { .code = "parked", .detail = "Set aside." };
+    struct event event = { .type = EV_COMMAND_PARKED, .at = AT + 99, .location_id = w.location_id,
+                           .command_id = id_of(70), .by = "actor", .err = ZP_PARKED,
+                           .reasons = (struct reason *)&reason, .reason_count = 1 };
+    struct told *told = &w.told[w.count];
+    struct buffer value;
+    buffer_init(&value, MESSAGE_VALUE_BYTES_MAX);
+    message_event_encode(&event, &value);
+    assert_int_equal(value.err, ZP_OK);
+    told->event = event;
+    told->meta = (struct event_meta){ .command_offset = 500, .user_id = id_of(7), .command_type = CMD_ORDER_PLACE };
+    const void *bytes = arena_strndup(&w.arena, value.data, value.len);
+    assert_int_equal(message_event_write(&event, &told->meta, P, bytes, value.len, &w.arena, &told->record), ZP_OK);
+    told->record.offset = (int64_t)w.count++;
+    buffer_finish(&value);
+}
+
+static void a_parking_that_is_missing_is_told_at_any_age(void **state)
+{
+    (void)state;
+    tell_parking();
+    believe_outcomes_but(4, NULL);
+    w.audit.kept_since = INT64_MAX;
+    fold_all();
+    audit_settle(&w.audit);
+    expect(1, "command 11000000-0000-8000-8000-000000000046 outcome: log has PARKED, database has nothing");
+}
+
+static void a_parking_is_compared_as_it_was_told(void **state)
+{
+    (void)state;
+    tell_parking();
+    believe_outcomes_but(SIZE_MAX, NULL);
+    fold_all();
+    audit_settle(&w.audit);
+    expect(0, NULL);
+    assert_int_equal(w.audit.outcomes_compared, 5);
+}
+
+/* Told below what is published and beyond what is applied; not in between, for its fact may be on its way. */
+static void an_outcome_that_the_log_never_told_is_told(void **state)
+{
+    static const struct { int64_t offset, told; } rows[] = { { 11, 1 }, { 45, 0 }, { 60, 1 } };
+    for (size_t i = 0; i < ZP_COUNT(rows); i++) {
+        close_history(state);
+        open_history(state);
+        spoilt_outcome = outcome_of(2);
+        spoilt_outcome.offset = rows[i].offset;
+        w.outcome = spoilt_outcome;
+        w.audit.cuts[P] = (struct audit_cut){ .next_offset = 50, .published_offset = 41 };
+        assert_int_equal(audit_take_outcome(&w.audit, &spoilt_outcome), ZP_OK);
+        fold_all();
+        audit_settle(&w.audit);
+        expect(rows[i].told, rows[i].told == 0 ? NULL : "outcome: log has nothing, database has OK");
+    }
+}
+
+static void outcomes_of_other_locations_are_left_out(void **state)
+{
+    (void)state;
+    audit_reset(&w.audit);
+    w.audit.only = id_of(99);
+    believe_outcomes_but(0, NULL);
+    fold_all();
+    audit_settle(&w.audit);
+    expect(0, NULL);
+    assert_int_equal(w.audit.outcomes_compared, 0);
+}
+
 /* ---- the journal by itself ------------------------------------------------------------------------------------ */
 
 static void check_rows(void)
@@ -510,7 +701,8 @@ static void a_difference_is_a_json_object_when_asked_for(void **state)
     fold_all();
     audit_settle(&w.audit);
     expect(1, "{\"partition\":3,\"location_id\":\"11000000-0000-8000-8000-000000000001\","
-              "\"order_id\":\"11000000-0000-8000-8000-000000000003\",\"seq\":null,\"field\":\"seq\","
+              "\"order_id\":\"11000000-0000-8000-8000-000000000003\",\"command_id\":null,\"seq\":null,"
+              "\"field\":\"seq\","
               "\"log\":\"3\",\"database\":\"77\"}\n");
 }
 
@@ -549,6 +741,15 @@ int main(void)
         test(an_order_with_another_seq_is_told),
         test(a_row_that_is_wrong_is_told_by_field),
         test(a_row_that_was_stepped_meanwhile_is_told_as_a_whole),
+        test(outcomes_as_the_log_tells_them_are_equal),
+        test(an_outcome_that_is_wrong_is_told_by_field),
+        test(an_outcome_that_was_replaced_meanwhile_is_told_as_a_whole),
+        test(a_young_outcome_that_is_missing_is_told),
+        test(an_outcome_that_may_have_been_purged_is_no_difference),
+        test(a_parking_that_is_missing_is_told_at_any_age),
+        test(a_parking_is_compared_as_it_was_told),
+        test(an_outcome_that_the_log_never_told_is_told),
+        test(outcomes_of_other_locations_are_left_out),
         test(a_sound_journal_is_sound),
         test(a_row_that_is_missing_is_told_and_the_rest_goes_on),
         test(a_row_with_another_hash_is_told_once),
