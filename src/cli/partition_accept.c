@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define ARENA_BYTES_MAX (16 << 20)
-#define OUTCOMES_KEPT_US (48 * INT64_C(3600) * 1000000)
 #define BROKER_TIMEOUT_MS 10000
 
 struct moving {
@@ -86,7 +85,7 @@ static enum zp_err find_since(struct store *store, const struct partition_view *
     enum zp_err err = store_outcomes_from(store, view->row.partition, view->row.next_offset - 1, 1, &arena, &entries,
                                           &count);
     if (err == ZP_OK) {
-        *ret_since_us = count > 0 ? entries[0].outcome.at : clock_wall_us() - OUTCOMES_KEPT_US;
+        *ret_since_us = count > 0 ? entries[0].outcome.at : clock_wall_us() - STORE_OUTCOMES_KEPT_US;
     }
     arena_finish(&arena);
     return err;
