@@ -345,6 +345,15 @@ static int32_t next_patrol(struct refiller *refiller, int64_t now)
     return -1;
 }
 
+/* What was read before the doubt may be older than what another owner has committed and pushed since: put in behind a
+ * takeover that this thread did not see, it would answer the wish that the comparison makes. */
+static void forget_held(struct refiller *refiller, int32_t partition)
+{
+    if (refiller->holds && refiller->held.wish.partition == partition) {
+        let_go(refiller);
+    }
+}
+
 void refiller_step(struct refiller *refiller)
 {
     int64_t now = clock_mono_us();
@@ -363,6 +372,7 @@ void refiller_step(struct refiller *refiller)
         err = compare(refiller, patrolled, clock_wall_us() - PATROL_IDLE_US);
     } else if (partition >= 0) {
         refiller->compare_wanted[partition] = false; /* a doubt that comes meanwhile counts again */
+        forget_held(refiller, partition);
         err = compare(refiller, partition, INT64_MAX);
         if (err != ZP_OK) {
             refiller->compare_wanted[partition] = true;
