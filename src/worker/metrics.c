@@ -18,6 +18,8 @@ struct metric worker_metrics[WORKER_METRIC_COUNT] = {
         COUNTER("zapora_worker_retries_total", "Turns rolled back or of unknown outcome, taken over again.", NULL),
     [WM_TAKEOVERS] = COUNTER("zapora_worker_takeovers_total", "Partitions taken over.", NULL),
     [WM_REPUBLISHED] = COUNTER("zapora_worker_republished_total", "Outcomes published again at a takeover.", NULL),
+    [WM_UNREADABLE] = COUNTER("zapora_worker_unreadable_rows_total",
+                              "Events of the journal that could not be decoded when they were needed.", NULL),
     [WM_STOPPED] =
         GAUGE("zapora_worker_partitions_stopped", "Partitions stopped loudly: not the log that the database knows."),
     [WM_OWNED] = GAUGE("zapora_worker_partitions_owned", "Partitions whose commands are applied here."),

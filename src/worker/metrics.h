@@ -15,6 +15,7 @@ enum worker_metric {
     WM_RETRIES,
     WM_TAKEOVERS,
     WM_REPUBLISHED,
+    WM_UNREADABLE,
     WM_STOPPED,
     WM_OWNED,
     WM_GAPS,

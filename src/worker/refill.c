@@ -110,32 +110,46 @@ static enum zp_err compare(struct refiller *refiller, int32_t partition, int64_t
     return err;
 }
 
+static enum zp_err note_from_row(struct refiller *refiller, const struct batch_event *row, struct live_head *head,
+                                 struct live_note *ret_note)
+{
+    struct event *event = arena_alloc(&refiller->arena, sizeof *event);
+    const char *why = NULL;
+    if (event == NULL) {
+        return ZP_NO_MEMORY;
+    }
+    enum zp_err err = message_event_decode(row->value, row->value_len, &refiller->arena, event, &why);
+    if (err == ZP_MALFORMED) {
+        log_error("an event of the journal cannot be read; the cache begins behind it",
+                  L_ID("location", &row->location_id), L_INT("seq", row->seq), L_STR("why", why));
+        metric_add(&worker_metrics[WM_UNREADABLE], 1);
+    }
+    return err != ZP_OK ? err : tell_note(event, head, &refiller->scratch, &refiller->arena, ret_note);
+}
+
+/* The history that Redis gets: what follows the newest row that cannot be decoded. A screen that stands before it is
+ * told to begin anew, as before any history that is too short. */
 static enum zp_err notes_from_journal(struct refiller *refiller, const struct store_refill *found,
-                                      struct live_note **ret_notes)
+                                      struct live_note **ret_notes, size_t *ret_count)
 {
     struct live_note *notes = arena_array(&refiller->arena, found->event_count, sizeof *notes);
+    size_t count = 0;
     for (size_t i = 0; i < found->event_count; i++) {
         const struct batch_event *row = &found->events[i];
-        struct event *event = arena_alloc(&refiller->arena, sizeof *event);
-        const char *why = NULL;
-        if (notes == NULL || event == NULL) {
-            return ZP_NO_MEMORY;
-        }
-        enum zp_err err = message_event_decode(row->value, row->value_len, &refiller->arena, event, &why);
         struct live_head head = { .seq = row->seq, .at = row->at };
         memcpy(head.hash, row->hash, HASH_SIZE);
         if (i + 1 == found->event_count) { /* the board is known as it is after the newest only */
             head.board_hash = found->board.head.open_hash;
             head.open_count = found->board.head.open_count;
         }
-        if (err == ZP_OK) {
-            err = tell_note(event, &head, &refiller->scratch, &refiller->arena, &notes[i]);
-        }
-        if (err != ZP_OK) {
+        enum zp_err err = notes == NULL ? ZP_NO_MEMORY : note_from_row(refiller, row, &head, &notes[count]);
+        if (err != ZP_OK && err != ZP_MALFORMED) {
             return err;
         }
+        count = err == ZP_MALFORMED ? 0 : count + 1;
     }
     *ret_notes = notes;
+    *ret_count = count;
     return ZP_OK;
 }
 
@@ -169,6 +183,7 @@ static enum zp_err take_snapshot(struct refiller *refiller, const struct refill_
     struct refill_snapshot snapshot = { .wish = *wish, .last_offset = -1 };
     struct store_refill found = { 0 };
     struct live_note *notes = NULL;
+    size_t note_count = 0;
     struct live_ticket *tickets = NULL;
     *ret_differs = false;
     enum zp_err err = live_push_heads(refiller->push, &wish->location_id, 1, &snapshot.seen, &snapshot.seen_known);
@@ -184,7 +199,7 @@ static enum zp_err take_snapshot(struct refiller *refiller, const struct refill_
     if (snapshot.seen_known && heads_equal(head, &snapshot.seen) && !refiller->is_thorough) {
         return ZP_OK;
     }
-    err = notes_from_journal(refiller, &found, &notes);
+    err = notes_from_journal(refiller, &found, &notes, &note_count);
     if (err == ZP_OK) {
         err = tickets_of(refiller, &found, &tickets);
     }
@@ -198,7 +213,7 @@ static enum zp_err take_snapshot(struct refiller *refiller, const struct refill_
         .location_id = wish->location_id,
         .head = { .seq = head->seq, .board_hash = head->open_hash, .open_count = head->open_count,
                   .at = head->updated_at },
-        .events = notes, .event_count = found.event_count,
+        .events = notes, .event_count = note_count,
         .tickets = tickets, .ticket_count = found.ticket_count,
         .orders = found.board.orders, .order_count = found.board.order_count,
         .is_thorough = refiller->is_thorough,

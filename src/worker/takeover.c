@@ -258,6 +258,24 @@ static enum zp_err reread_letters(struct worker *worker, int32_t number, struct 
     return err == ZP_NOT_FOUND ? ZP_BUSY : err; /* retention went on meanwhile: once more */
 }
 
+/* What the row says beside its value is what the record needs. A value that cannot be decoded, damaged or of a newer
+ * program, goes to the log in the bytes that the journal has: left out, it would be missing there for good, and one row
+ * is no reason to stop its partition. */
+static enum zp_err read_event(const struct batch_event *row, struct arena *arena, struct event *ret_event)
+{
+    const char *why = NULL;
+    enum zp_err err = message_event_decode(row->value, row->value_len, arena, ret_event, &why);
+    if (err != ZP_MALFORMED) {
+        return err;
+    }
+    log_error("an event of the journal cannot be read; it is published as it is", L_ID("location", &row->location_id),
+              L_INT("seq", row->seq), L_INT("command_offset", row->command_offset), L_STR("why", why));
+    metric_add(&worker_metrics[WM_UNREADABLE], 1);
+    *ret_event = (struct event){ .type = row->type, .location_id = row->location_id, .order_id = row->order_id,
+                                 .command_id = row->command_id, .seq = row->seq, .at = row->at };
+    return ZP_MALFORMED;
+}
+
 /* An outcome of the database as the entry that it was, ready to be told again. Its event reaches Redis by the
  * comparison that follows, since only the newest board is known; waiters are told at once. */
 static enum zp_err remember(struct turn *turn, const struct journal_entry *row)
@@ -274,12 +292,12 @@ static enum zp_err remember(struct turn *turn, const struct journal_entry *row)
     entry->value = row->event.value;
     entry->value_len = row->event.value_len;
     entry->event = arena_alloc(&turn->arena, sizeof *entry->event);
-    const char *why = NULL;
     if (entry->event == NULL) {
         return ZP_NO_MEMORY;
     }
-    entry->order = row->event.type <= EV_ORDER_EXPIRED ? &entry->event->order : NULL;
-    return message_event_decode(entry->value, entry->value_len, &turn->arena, entry->event, &why);
+    enum zp_err err = read_event(&row->event, &turn->arena, entry->event);
+    entry->order = err == ZP_OK && row->event.type <= EV_ORDER_EXPIRED ? &entry->event->order : NULL;
+    return err == ZP_MALFORMED ? ZP_OK : err;
 }
 
 /* Hands over the next piece, at most `limit` rows, of what may not have reached the log. */
@@ -324,9 +342,7 @@ static enum zp_err republish(struct worker *worker, struct takeover *takeover)
         if (err == ZP_NO_MEMORY && limit > 1) { /* large ones: fewer at a time */
             limit /= 2;
         } else if (err != ZP_OK) {
-            takeover_put_off(worker, takeover, "republish",
-                             err == ZP_MALFORMED ? "an event of the journal cannot be read"
-                                                 : "the log or the database");
+            takeover_put_off(worker, takeover, "republish", "the log or the database");
             return err;
         }
     }

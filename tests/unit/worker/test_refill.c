@@ -207,6 +207,42 @@ static void what_is_held_is_forgotten_when_the_partition_is_doubted(void **state
     assert_int_equal(refiller.wish_count, 0);
 }
 
+/* One row that cannot be decoded: what follows it is kept, and no more. */
+static void a_row_that_cannot_be_read_is_where_the_history_begins(void **state)
+{
+    (void)state;
+    step_often();
+    for (unsigned i = 0; i < 5; i++) {
+        commit_one(10 + i);
+    }
+    world->marks[P].published_offset = db.events[db.event_count - 1].event.command_offset + 1;
+    db.events[db.event_count - 3].event.value_len = 1;
+    spoil();
+    refiller_wish(&refiller, P, &here);
+    step_often();
+    assert_int_equal(refiller.wish_count, 0);
+    assert_int_equal(cache_seq(), fake_location(&here)->seq);
+    assert_int_equal(fake_cache_place(&here)->event_count, 2);
+    assert_int_equal(cache.orders, 5);
+}
+
+/* The newest row is the bad one: the log must have it nevertheless before the board shows what it did. */
+static void a_newest_row_that_cannot_be_read_waits_for_the_log(void **state)
+{
+    (void)state;
+    step_often();
+    spoil();
+    commit_one(10);
+    db.events[db.event_count - 1].event.value_len = 1;
+    refiller_wish(&refiller, P, &here);
+    step_often();
+    assert_int_equal(cache_seq(), 1);
+    world->marks[P].published_offset = db.events[db.event_count - 1].event.command_offset + 1;
+    step_often();
+    assert_int_equal(cache_seq(), fake_location(&here)->seq);
+    assert_int_equal(fake_cache_place(&here)->event_count, 0);
+}
+
 static void patrol_all(void)
 {
     for (int i = 0; i < BUS_PARTITIONS; i++) {
@@ -241,6 +277,8 @@ int main(void)
         TEST(one_that_changes_under_a_held_snapshot_is_looked_at_again),
         TEST(what_is_held_goes_with_its_partition),
         TEST(what_is_held_is_forgotten_when_the_partition_is_doubted),
+        TEST(a_row_that_cannot_be_read_is_where_the_history_begins),
+        TEST(a_newest_row_that_cannot_be_read_waits_for_the_log),
         TEST(a_patrol_leaves_a_busy_location_alone),
     };
     return cmocka_run_group_tests_name("worker refill", tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /* test_takeover.c: the five steps by which a partition becomes ours, and what each of them refuses. */
 #include "world.h"
 
+#include "metrics.h"
+
 #include <string.h>
 
 #define P 5
@@ -137,20 +139,18 @@ static void one_that_fails_does_not_hold_up_the_others(void **state)
 {
     (void)state;
     db.partitions[P].published_offset = 0;
-    for (size_t i = 0; i < db.event_count; i++) {
-        db.events[i].event.value = "\xc1 rotten";
-        db.events[i].event.value_len = 8;
-    }
     worker_retake(world, P, 0);
     assign(Q);
     assign(R);
     for (int i = 0; i < 20; i++) { /* without take_over's mercy: each waits for its own time */
+        db.on_outcomes = (struct fake_failure){ ZP_INTERNAL, "XX001", 1, false };
         for (int p = 0; p < BUS_PARTITIONS; p++) {
             struct partition *partition = &world->partitions[p];
             partition->retry_at_us -= 20000;
         }
         takeover_due(world);
     }
+    assert_int_equal(world->partitions[P].state, PARTITION_TAKING);
     assert_int_equal(world->partitions[Q].state, PARTITION_OWNED);
     assert_int_equal(world->partitions[R].state, PARTITION_OWNED);
 }
@@ -296,6 +296,37 @@ static void nothing_is_applied_before_it_is_handed_over(void **state)
     die_and_rise(P);
     assert_int_equal(come_round(), 1);
     assert_told(0, (const unsigned[]){ 20, 21 }, 2); /* republished ones first */
+}
+
+/* A regression: one row of the journal that could not be decoded kept its partition from being taken, for ever. */
+static void a_row_that_cannot_be_read_holds_up_nobody(void **state)
+{
+    (void)state;
+    for (unsigned i = 20; i < 23; i++) {
+        struct command command = fresh_place(i);
+        post(&command);
+    }
+    assert_int_equal(come_round(), 3);
+    struct batch_event *row = &db.events[db.event_count - 2].event;
+    row->value = "\x81\xa4type\xa7unknown";
+    row->value_len = 14;
+    int64_t unreadable = metric_value(&worker_metrics[WM_UNREADABLE]);
+    die_and_rise(P);
+    assert_int_equal(world->partitions[P].state, PARTITION_OWNED);
+    assert_int_equal(metric_value(&worker_metrics[WM_UNREADABLE]), unreadable + 1);
+    assert_told(0, (const unsigned[]){ 20, 21, 22 }, 3);
+    fake_announcer_publish(world->announcer);
+    const struct record *record = fake_log_get(FAKE_EVENTS, P, 5); /* as it lies in the journal, and where it belongs */
+    assert_int_equal(record->value_len, row->value_len);
+    assert_memory_equal(record->value, row->value, row->value_len);
+    const struct header *offset = record_header(record, "command_offset"), *seq = record_header(record, "sequence");
+    assert_int_equal(offset->len, 1);
+    assert_memory_equal(offset->value, "5", 1);
+    assert_int_equal(seq->len, 1);
+    assert_memory_equal(seq->value, "6", 1);
+    struct command next = fresh_place(23);
+    post(&next);
+    assert_int_equal(come_round(), 1);
 }
 
 static void on_an_ordinary_day_there_is_nothing_to_republish(void **state)
@@ -587,6 +618,7 @@ int main(void)
         TEST(the_last_record_may_have_been_a_duplicate),
         TEST(what_nobody_heard_is_published_again_in_order),
         TEST(nothing_is_applied_before_it_is_handed_over),
+        TEST(a_row_that_cannot_be_read_holds_up_nobody),
         TEST(on_an_ordinary_day_there_is_nothing_to_republish),
         TEST(a_letter_that_may_not_have_been_written_is_written),
         TEST(a_letter_is_not_forgotten_because_brokers_are_slow),
