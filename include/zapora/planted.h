@@ -18,6 +18,7 @@
     X(FACTS_LOSE,              "a takeover does not fold what the log has and the database has not") \
     X(FENCED_ANNOUNCED,        "a turn that was fenced off is told as if it had been committed") \
     X(FENCE_OPEN,              "the fence compares neither owner nor offset") \
+    X(FENCE_WITHOUT_OFFSET,    "the fence does not compare the offset") \
     X(FENCE_WITHOUT_OWNER,     "the fence does not compare the owner") \
     X(FOLDED_TWICE,            "facts that the database has are folded again") \
     X(GAPS_TAKEN,              "a record is taken though one before it is missing") \
@@ -34,6 +35,7 @@
     X(REFILL_UNPUBLISHED,      "a refill shows what the log does not have yet") \
     X(REFILL_WITHOUT_HEAD,     "a refill does not compare the head that it saw") \
     X(RELEASE_AHEAD,           "an orderly release says that everything was published") \
+    X(RELEASE_UNFENCED,        "an orderly release into a database that fell back skips what it lacks") \
     X(RENEWED_AND_FORGOTTEN,   "after a producer was made anew nothing is taken over again") \
     X(REPUBLISH_LOST,          "a takeover publishes nothing again") \
     X(SCREEN_TAKES_GAPS,       "a screen takes the next event whatever its seq") \

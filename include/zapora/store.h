@@ -73,8 +73,8 @@ struct store_partition {
 enum zp_err store_partition_take(struct store *store, int32_t partition, const struct zp_id *was,
                                  const struct zp_id *owner,
                                  struct store_partition *ret_partition) ZP_MUST_CHECK;
-/* Orderly release: sets takeovers to 0, published_offset and events_offset forward, when the owner still fits; sets no
- * owner free (the next owner takes it). ZP_FENCED when it does not fit. */
+/* Orderly release: sets takeovers to 0, published_offset and events_offset forward, when the owner still fits and
+ * everything published is applied; sets no owner free (the next owner takes it). ZP_FENCED when it does not fit. */
 enum zp_err store_partition_release(struct store *store, const struct store_partition *partition) ZP_MUST_CHECK;
 /* Writes trying_offset (owner-checked; -1: none) in its own transaction. Naming another offset than the row's sets
  * takeovers to 3, so that takeovers count the deaths over this very record. */

@@ -190,10 +190,12 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
         "takeovers = 0, trying_offset = NULL "
         "WHERE p.topic = " TOPIC " AND p.partition = $1 AND p.owner = $2 AND p.next_offset = $3" },
 
+    /* What was published was applied. A row that is behind it went back with its database: what it lacks must be folded
+     * in, and its events_offset says from where. */
     [STATEMENT_PARTITION_RELEASE] = { "partition_release", { OID_INT4, OID_UUID, OID_INT8, OID_INT8 },
         "UPDATE partitions p SET takeovers = 0, trying_offset = NULL, "
         "published_offset = greatest(p.published_offset, $3), events_offset = greatest(p.events_offset, $4) "
-        "WHERE p.topic = " TOPIC " AND p.partition = $1 AND p.owner = $2" },
+        "WHERE p.topic = " TOPIC " AND p.partition = $1 AND p.owner = $2 AND p.next_offset >= $3" },
 
     /* A takeover from $3, the taker's own last owner, does not count; nor does one from an owner that had not named the
      * record again that its predecessor named: it touched nothing that could have killed it. So a named offset t is

@@ -11,6 +11,8 @@ void clients_open(const struct zp_id *locations, size_t count);
 void clients_close(void);
 /* Sends what is due; gives when the next is. */
 int64_t clients_due(void);
+/* Sends one more command to each location. */
+void clients_nudge(void);
 /* They have sent all they want to send. */
 bool clients_are_done(void);
 /* The log has answered, or will never. */

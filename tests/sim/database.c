@@ -20,7 +20,7 @@ static struct {
     int64_t orphaned_until[BUS_PARTITIONS]; /* a dead client's lock */
     int64_t down_until;
     struct { int32_t partition; int64_t offset; } hiccup; /* the turn that had the last one */
-    struct fake_db *backup;
+    struct fake_db *backup, *replica;
 } server;
 
 WRAPPED(enum zp_err, store_batch_commit, struct store *store, const struct batch *batch);
@@ -49,7 +49,8 @@ void database_open(void)
 void database_close(void)
 {
     fake_db_forget(server.backup);
-    server.backup = NULL;
+    fake_db_forget(server.replica);
+    server.backup = server.replica = NULL;
     fake_db_close();
 }
 
@@ -73,7 +74,41 @@ bool database_has_backup(void)
 void database_restore(void)
 {
     fake_db_restore(server.backup);
-    server.backup = NULL;
+    fake_db_forget(server.replica);
+    server.backup = server.replica = NULL;
+}
+
+void database_replica_lags(void)
+{
+    fake_db_forget(server.replica);
+    server.replica = fake_db_save();
+}
+
+static bool has_other_owners(const struct fake_db *copy)
+{
+    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+        if (db.has_row[p] != copy->has_row[p] || !id_equal(&db.partitions[p].owner, &copy->partitions[p].owner)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool database_replica_takes_over(void)
+{
+    struct fake_db *replica = server.replica;
+    server.replica = NULL;
+    if (replica == NULL || has_other_owners(replica)) {
+        fake_db_forget(replica);
+        return false;
+    }
+    fake_db_restore(replica);
+    for (int i = 0; i < process_count; i++) {
+        processes[i].connection_lost = processes[i].is_running;
+    }
+    memset(server.holder, 0, sizeof server.holder);
+    memset(server.orphaned_until, 0, sizeof server.orphaned_until);
+    return true;
 }
 
 /* ---- locks ----------------------------------------------------------------------------------------------------- */

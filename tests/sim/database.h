@@ -14,5 +14,10 @@ void database_down_until(int64_t until_us);
 void database_backup(void);
 bool database_has_backup(void);
 void database_restore(void);
+/* A replica that is as the database is now, and from now on lags; and takes over, with the workers connected anew.
+ * False: it does not, for somebody has taken a partition meanwhile, and with the old owner in the row a zombie of
+ * before could write again. That is why a restored database is opened once the old workers are stopped. */
+void database_replica_lags(void);
+bool database_replica_takes_over(void);
 
 #endif

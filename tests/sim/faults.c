@@ -28,7 +28,7 @@ static struct {
     int permille[FAULT_COUNT]; /* of the calls */
     struct { enum fault fault; int64_t at; } moments[MOMENTS_MAX];
     size_t moment_count;
-    int64_t cache_back_at, restore_at, rules_at;
+    int64_t cache_back_at, restore_at, rules_at, failover_at;
     struct fake_cache *cache_backup;
 } faults;
 
@@ -174,6 +174,13 @@ static void strike_rules_change(void)
     faults.rules_at = sim.now_us;
 }
 
+static void strike_failover(void)
+{
+    sim.struck[FAULT_FAILOVER]--; /* counted when it happens */
+    database_replica_lags();
+    faults.failover_at = sim.now_us + draw(1000, 4 * SIM_SECOND_US);
+}
+
 static void strike_days_pass(void)
 {
     sim.now_us += 49 * SIM_HOUR_US;
@@ -196,6 +203,7 @@ static void strike(enum fault fault)
     case FAULT_CACHE_CUT: strike_cache_cut(); break;
     case FAULT_SCREEN_LEAVES: screens_leave(sim.now_us + draw(1000, 5 * SIM_SECOND_US)); break;
     case FAULT_RESTORE: strike_restore(); break;
+    case FAULT_FAILOVER: strike_failover(); break;
     case FAULT_RULES_CHANGE: strike_rules_change(); break;
     case FAULT_DAYS_PASS: strike_days_pass(); break;
     default: break;
@@ -223,6 +231,12 @@ static void follow_up(void)
     } else if (faults.restore_at > 0 && faults.restore_at <= sim.now_us && database_has_backup()) {
         database_restore();
         faults.restore_at = 0;
+    }
+    if (faults.failover_at > 0 && (faults.failover_at <= sim.now_us || sim.is_calm)) {
+        faults.failover_at = 0;
+        bool happens = !sim.is_calm && database_replica_takes_over();
+        sim.struck[FAULT_FAILOVER] += happens;
+        sim_trace("the replica %s", happens ? "takes over" : "is given up");
     }
     if (faults.rules_at > 0) {
         for (int i = 0; i < process_count; i++) { /* nobody comes back with the old ones */
@@ -260,6 +274,7 @@ long faults_due(void)
     follow_up();
     next = sooner(next, faults.cache_back_at);
     next = sooner(next, faults.restore_at);
+    next = sooner(next, faults.failover_at);
     return faults.rules_at > 0 ? sooner(next, sim.now_us + 1000) : next;
 }
 
@@ -285,6 +300,9 @@ void faults_calm(void)
     database_down_until(0);
     bus_down_until(0);
     screens_come_back();
+    if (sim.struck[FAULT_FAILOVER] > 0) { /* whose partition is idle hears of it with the next command */
+        clients_nudge();
+    }
     for (int i = 0; i < process_count; i++) {
         processes[i].crash_in = processes[i].freeze_in = 0;
         processes[i].cut_until = 0;

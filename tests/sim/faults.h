@@ -44,6 +44,7 @@
     X(CACHE_CUT,           3, "the cache forgets its newest part") \
     X(SCREEN_LEAVES,       6, "a screen goes away and resumes by its cursor") \
     X(RESTORE,             1, "the database goes back to a backup") \
+    X(FAILOVER,            3, "the database loses its newest commits while its workers live, none of them a takeover") \
     X(RULES_CHANGE,        1, "other rules are deployed, with all workers ended in order") \
     X(DAYS_PASS,           1, "two days pass")
 

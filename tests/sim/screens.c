@@ -193,7 +193,7 @@ void screens_check(void)
             sim_fail("screen", "a screen stands at seq %lld and not at %lld", (long long)screen->cursor,
                      (long long)head);
         }
-        bool was_lost = sim.struck[FAULT_CACHE_FLUSHED] + sim.struck[FAULT_CACHE_CUT] > 0;
+        bool was_lost = sim.struck[FAULT_CACHE_FLUSHED] + sim.struck[FAULT_CACHE_CUT] + sim.struck[FAULT_FAILOVER] > 0;
         if (screen->resets > 0 && !was_lost) {
             sim_fail("screen", "a screen had to begin anew though the cache lost nothing");
         }

@@ -270,7 +270,7 @@ enum zp_err store_partition_release(struct store *store, const struct store_part
 {
     LOCKED;
     struct store_partition *row = owned_row(store, partition->partition, &partition->owner);
-    if (row == NULL) {
+    if (row == NULL || (row->next_offset < partition->published_offset && !PLANTED(RELEASE_UNFENCED))) {
         return ZP_FENCED;
     }
     row->takeovers = 0;
@@ -304,8 +304,9 @@ static bool passes_fence(const struct batch *batch)
         const struct store_partition *row = &db.partitions[slice->partition];
         ZP_ASSERT(i == 0 || slice->partition > slice[-1].partition);
         bool is_owner = id_equal(&row->owner, &slice->owner) || PLANTED(FENCE_WITHOUT_OWNER);
+        bool is_next = row->next_offset == slice->from_offset || PLANTED(FENCE_WITHOUT_OFFSET);
         if (!db.has_row[slice->partition] ||
-            ((!is_owner || row->next_offset != slice->from_offset) && !PLANTED(FENCE_OPEN))) {
+            ((!is_owner || !is_next) && !PLANTED(FENCE_OPEN))) {
             return false;
         }
     }
