@@ -5,6 +5,7 @@
  * stands in the table and nowhere else; the defaults of librdkafka 2.0.2 that are wrong for us are all named here;
  * whoever ends a handle waits for a bounded time, while few are left ending. */
 #include "client.h"
+#include "pace.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -148,6 +149,10 @@ enum zp_err bus_client_open(const struct bus_client *client, rd_kafka_t **ret_rk
         return err;
     }
     callbacks_set(conf, client);
+    if (client->fetch_interval_us > 0 && bus_pace_fetches(conf, client->fetch_interval_us) != ZP_OK) {
+        snprintf(why, BUS_WHY_SIZE, "Kafka client: its fetches cannot be paced");
+        return ZP_BUSY;
+    }
     char words[160];
     rd_kafka_type_t type = client->kind == BUS_CLIENT_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER;
     rd_kafka_t *rk = rd_kafka_new(type, conf, words, sizeof(words));

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define SEEK_MS 1000
+#define FETCH_INTERVAL_US 3000 /* what an order waits for at most, at the first look, for others to come with it */
 #define SEEK_PAUSE_MS 1
 
 enum state { NOT_OURS, PAUSED, RUNNING };
@@ -308,6 +309,7 @@ static enum zp_err consumer_open(struct bus_consumer *consumer, char why[BUS_WHY
     const struct bus_client client = {
         .kind = BUS_CLIENT_CONSUMER, .brokers = settings->brokers, .client_id = settings->client_id,
         .options = options, .option_count = ZP_COUNT(options),
+        .fetch_interval_us = FETCH_INTERVAL_US,
         .opaque = consumer, .on_error = failed, .on_rebalance = rebalanced, .on_commit = hinted,
     };
     return bus_client_open(&client, &consumer->rk, why);

@@ -1,0 +1,148 @@
+/* The rhythm of a consumer's fetches: a clock that stands still unless somebody rests, and a library that only calls
+ * back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "pace.h"
+
+#define INTERVAL_US 3000
+
+enum { FETCH = 1, LIST_OFFSETS = 2 };
+
+static struct {
+    int64_t now_us, rested_us;
+    int rests;
+    rd_kafka_interceptor_f_on_new_t *made;
+    rd_kafka_interceptor_f_on_request_sent_t *sent;
+    void *opaque;
+    rd_kafka_resp_err_t answer;
+} world;
+
+int64_t __wrap_clock_mono_us(void);
+int __wrap_clock_nanosleep(clockid_t clock, int flags, const struct timespec *span, struct timespec *left);
+rd_kafka_resp_err_t __wrap_rd_kafka_conf_interceptor_add_on_new(rd_kafka_conf_t *conf, const char *name,
+                                                                rd_kafka_interceptor_f_on_new_t *made, void *opaque);
+rd_kafka_resp_err_t __wrap_rd_kafka_interceptor_add_on_request_sent(rd_kafka_t *rk, const char *name,
+                                                                    rd_kafka_interceptor_f_on_request_sent_t *sent,
+                                                                    void *opaque);
+
+int64_t __wrap_clock_mono_us(void)
+{
+    return world.now_us;
+}
+
+int __wrap_clock_nanosleep(clockid_t clock, int flags, const struct timespec *span, struct timespec *left)
+{
+    (void)left;
+    assert_int_equal(clock, CLOCK_MONOTONIC);
+    assert_int_equal(flags, 0);
+    world.rested_us = span->tv_sec * 1000000 + span->tv_nsec / 1000;
+    world.now_us += world.rested_us;
+    world.rests++;
+    return 0;
+}
+
+rd_kafka_resp_err_t __wrap_rd_kafka_conf_interceptor_add_on_new(rd_kafka_conf_t *conf, const char *name,
+                                                                rd_kafka_interceptor_f_on_new_t *made, void *opaque)
+{
+    (void)conf, (void)name;
+    world.made = made;
+    world.opaque = opaque;
+    return world.answer;
+}
+
+rd_kafka_resp_err_t __wrap_rd_kafka_interceptor_add_on_request_sent(rd_kafka_t *rk, const char *name,
+                                                                    rd_kafka_interceptor_f_on_request_sent_t *sent,
+                                                                    void *opaque)
+{
+    (void)rk, (void)name;
+    assert_ptr_equal(opaque, world.opaque);
+    world.sent = sent;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* Each test begins long after the one before: the thread remembers its last fetch. */
+static int setup(void **state)
+{
+    (void)state;
+    world.now_us += 3600 * INT64_C(1000000);
+    world.rests = 0;
+    world.rested_us = 0;
+    world.answer = RD_KAFKA_RESP_ERR_NO_ERROR;
+    assert_int_equal(bus_pace_fetches(NULL, INTERVAL_US), ZP_OK);
+    assert_int_equal(world.made(NULL, NULL, world.opaque, NULL, 0), RD_KAFKA_RESP_ERR_NO_ERROR);
+    return 0;
+}
+
+static void send_request(int16_t api_key)
+{
+    assert_int_equal(world.sent(NULL, -1, "broker", 1, api_key, 11, 1, 100, world.opaque),
+                     RD_KAFKA_RESP_ERR_NO_ERROR);
+}
+
+static void test_a_fetch_after_a_silence_waits_for_nothing(void **state)
+{
+    (void)state;
+    send_request(FETCH);
+    assert_int_equal(world.rests, 0);
+    world.now_us += INTERVAL_US;
+    send_request(FETCH);
+    assert_int_equal(world.rests, 0);
+}
+
+static void test_a_fetch_that_comes_soon_rests_for_what_is_left(void **state)
+{
+    (void)state;
+    send_request(FETCH);
+    world.now_us += 1000;
+    send_request(FETCH);
+    assert_int_equal(world.rests, 1);
+    assert_int_equal(world.rested_us, INTERVAL_US - 1000);
+}
+
+static void test_under_load_there_is_one_fetch_an_interval(void **state)
+{
+    (void)state;
+    send_request(FETCH);
+    int64_t began_us = world.now_us;
+    for (int i = 0; i < 100; i++) {
+        world.now_us += 10;
+        send_request(FETCH);
+    }
+    assert_int_equal(world.rests, 100);
+    assert_int_equal(world.now_us - began_us, 100 * INTERVAL_US);
+}
+
+static void test_other_requests_are_not_held_up(void **state)
+{
+    (void)state;
+    send_request(FETCH);
+    for (int i = 0; i < 10; i++) {
+        send_request(LIST_OFFSETS);
+    }
+    assert_int_equal(world.rests, 0);
+}
+
+static void test_a_library_that_refuses_is_told(void **state)
+{
+    (void)state;
+    world.answer = RD_KAFKA_RESP_ERR__CONFLICT;
+    assert_int_equal(bus_pace_fetches(NULL, INTERVAL_US), ZP_NO_MEMORY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_a_fetch_after_a_silence_waits_for_nothing, setup),
+        cmocka_unit_test_setup(test_a_fetch_that_comes_soon_rests_for_what_is_left, setup),
+        cmocka_unit_test_setup(test_under_load_there_is_one_fetch_an_interval, setup),
+        cmocka_unit_test_setup(test_other_requests_are_not_held_up, setup),
+        cmocka_unit_test_setup(test_a_library_that_refuses_is_told, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
