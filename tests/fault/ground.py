@@ -119,7 +119,6 @@ class Ground:
         if up.returncode != 0:
             raise SystemExit(up.stdout)
         self.stack = Stack(self.dir / "env")
-        self.stack.parts[1:1] = [f"kafka-{number}" for number in range(2, self.brokers + 1)]
         # So that it is known when an order was committed, and not only when its transaction began.
         self.stack.sql("ALTER SYSTEM SET track_commit_timestamp = on", admin=True)
         self.minder = threading.Thread(target=self.mind, daemon=True)

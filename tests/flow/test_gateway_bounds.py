@@ -153,7 +153,7 @@ def test_every_route_answers_in_time_while_a_part_is_frozen(whole_stack, part):
         except Exception as error:
             results[number] = (repr(error), b"", time.monotonic() - began)
 
-    frozen = family(stack.pid(part))
+    frozen = [pid for node in stack.nodes(part) for pid in family(stack.pid(node))]
     send_all(frozen, signal.SIGSTOP)
     try:
         threads = [threading.Thread(target=run, args=(number,)) for number in range(len(ROWS))]

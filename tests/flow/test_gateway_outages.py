@@ -146,7 +146,7 @@ def test_without_kafka_orders_are_refused_in_time_and_reads_go_on(whole_stack):
     stack = whole_stack
     known = stack.place(wait_s=10).expect(201).json
     kitchen = stack.new_api("kitchen")
-    stack.kill("kafka")
+    stack.kill_server("kafka")
     with kitchen.events(f"/locations/{stack.location}/events") as stream:
         next(stream)
         for _ in range(3):
@@ -170,14 +170,14 @@ def test_frozen_parts_cost_answers_but_never_the_gateway(whole_stack):
     stack = whole_stack
     stack.place(wait_s=10).expect(201)
     for part in ("redis", "postgres", "kafka"):
-        stack.freeze(part)
+        stack.kill_server(part, signal.SIGSTOP)
         began = time.monotonic()
         statuses = [stack.place().status for _ in range(2)]
         assert time.monotonic() - began < 14, part
         assert all(status in ((503, 504) if part == "kafka" else (202,)) for status in statuses), (part, statuses)
         assert stack.menu()["items"]
         assert stack.ops("gateway-1").get("/livez").status == 200
-        stack.thaw(part)
+        stack.kill_server(part, signal.SIGCONT)
         eventually(lambda: stack.place(wait_s=10).status == 201, timeout_s=60, what=f"orders after {part} thawed")
 
 

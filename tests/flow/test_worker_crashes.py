@@ -281,7 +281,7 @@ def test_an_undecodable_record_is_parked_and_the_next_one_is_applied(stack, loca
 
 def freeze_all(stack, part):
     """PostgreSQL's sessions are processes of their own. Gives what has to be thawed."""
-    pids = [stack.pid(part)]
+    pids = [stack.pid(node) for node in stack.nodes(part)]
     if part == "postgres":
         pids += [int(row[0]) for row in stack.sql("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")]
     for pid in pids:

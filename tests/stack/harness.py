@@ -21,6 +21,8 @@ import psycopg2
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The ingress keeps connections to the gateway for 5 s; the gateway itself closes idle ones after 10.
 KEEP_ALIVE_S = 5
+# The servers, and what the env file calls the number of their processes; without it there is one.
+SERVERS = {"kafka": "ZAPORA_LOCAL_BROKERS", "postgres": None, "redis": None}
 
 
 def eventually(probe, timeout_s=15, every_s=0.05, what=None):
@@ -207,7 +209,7 @@ class Stack:
                 key, _, value = line.partition("=")
                 self.env[key] = "".join(shlex.split(value))
         self.location = self.env["ZAPORA_DEMO_LOCATION"]
-        self.parts = ["kafka", "postgres", "redis"] + [
+        self.parts = [node for server in SERVERS for node in self.nodes(server)] + [
             f"{role}-{number}" for role in ("gateway", "worker")
             for number in range(1, int(self.env[f"ZAPORA_LOCAL_{role.upper()}S"]) + 1)]
         self._tokens = {}
@@ -215,6 +217,11 @@ class Stack:
         self._database = None
 
     # ---- the parts
+
+    def nodes(self, server):
+        """The parts of a server: kafka alone, or with kafka-2 and kafka-3."""
+        count = int(self.env.get(SERVERS[server], "1"))
+        return [server] + [f"{server}-{number}" for number in range(2, count + 1)]
 
     def pid(self, part):
         return int((self.dir / "run" / f"{part}.pid").read_text())
@@ -237,6 +244,11 @@ class Stack:
 
     def thaw(self, part):
         self.kill(part, signal.SIGCONT)
+
+    def kill_server(self, server, sig=signal.SIGKILL):
+        """All of its nodes."""
+        for node in self.nodes(server):
+            self.kill(node, sig)
 
     def up(self, timeout_s=240):
         """Starts what is dead, and returns when all of it serves."""
