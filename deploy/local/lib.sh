@@ -20,6 +20,10 @@ local_lib=$local_root/deploy/local/lib
 . "$local_lib/kafka.sh"
 # shellcheck source=deploy/local/lib/postgres.sh
 . "$local_lib/postgres.sh"
+# shellcheck source=deploy/local/lib/pgbouncer.sh
+. "$local_lib/pgbouncer.sh"
+# shellcheck source=deploy/local/lib/replica.sh
+. "$local_lib/replica.sh"
 # shellcheck source=deploy/local/lib/redis.sh
 . "$local_lib/redis.sh"
 # shellcheck source=deploy/local/lib/zapora.sh

@@ -8,6 +8,8 @@
 struct gateway_settings {
     const char *listen, *ops_listen;
     const char *kafka, *postgres, *redis;
+    const char *postgres_read;     /* "": postgres */
+    const char *postgres_lists;    /* "": no replica */
     const char *jwt_key_file, *id_key_file;
     int64_t threads;               /* event loops */
     int64_t helper_threads;        /* of the bounded pool for PostgreSQL and password hashing */

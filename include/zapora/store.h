@@ -25,6 +25,10 @@ struct store_settings {
     int64_t lock_timeout_ms;      /* 0: none */
     const char *schema;           /* its tables alone are seen; NULL: those on the role's own search path. The URI's
                                      own `options` don't count then */
+    bool is_pooled;               /* each transaction may meet another session (a pooler's transaction mode, whatever it
+                                     keeps of sessions): nothing is prepared and no session is set up. For reads, and
+                                     without a schema */
+    const char *lists_uri;        /* a read replica for store_orders_page; NULL: none */
 };
 
 /* Prepares a connection; does not connect yet. ZP_OK, ZP_NO_MEMORY, ZP_INVALID for a bad URI. */
@@ -208,6 +212,8 @@ struct store_page {
     int64_t head;
     struct store_partition *partitions; size_t partition_count;
 };
+/* With a replica (lists_uri) the page is the replica's, when it has applied every command that the database had applied
+ * when it was asked; it is waited for some milliseconds, and not asked for some seconds after it failed. */
 enum zp_err store_orders_page(struct store *store, const struct order_query *query, struct arena *arena,
                               struct store_page *ret_page) ZP_MUST_CHECK;
 

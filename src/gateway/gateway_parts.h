@@ -7,6 +7,7 @@
 #include "identity.h"
 #include "token.h"
 #include "zapora/gateway.h"
+#include "zapora/store.h"
 
 #define LOOPS_MAX 64
 
@@ -32,5 +33,9 @@ struct gateway {
     _Atomic bool draining;
     _Atomic int64_t hurry_at_us;             /* of a drain, on clock_mono_us: waits end */
 };
+
+/* How each of its threads asks PostgreSQL. */
+struct store_settings gateway_store_settings(const struct gateway_settings *settings, const char *application,
+                                             int64_t statement_timeout_ms);
 
 #endif

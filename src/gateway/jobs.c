@@ -13,7 +13,6 @@
 #include <stdlib.h>
 
 #define THREADS_MAX 64
-#define CONNECT_TIMEOUT_MS 2000
 #define STATEMENT_TIMEOUT_MS 4000
 #define PING_EVERY_MS 2000 /* an idle pool still finds out how PostgreSQL is */
 
@@ -152,10 +151,7 @@ static enum zp_err start_helper(struct jobs *jobs, const struct store_settings *
 
 enum zp_err jobs_start(const struct gateway_settings *settings, struct jobs **ret_jobs)
 {
-    const struct store_settings store = {
-        .uri = settings->postgres, .application = "zapora-gateway",
-        .connect_timeout_ms = CONNECT_TIMEOUT_MS, .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
-    };
+    const struct store_settings store = gateway_store_settings(settings, "zapora-gateway", STATEMENT_TIMEOUT_MS);
     struct jobs *jobs = calloc(1, sizeof(*jobs));
     enum zp_err err = jobs == NULL ? ZP_NO_MEMORY : ZP_OK;
     if (err != ZP_OK) {

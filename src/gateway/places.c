@@ -18,7 +18,6 @@
 #define LOAD_AGAIN_US INT64_C(500000) /* after a load that failed */
 #define LOAD_SHARE 20 /* a load of d µs is followed by at least 20 d µs of rest */
 #define BEAT_US INT64_C(1000000) /* it rests longer than the watchdog waits */
-#define CONNECT_TIMEOUT_MS 2000
 #define STATEMENT_TIMEOUT_MS 10000
 
 struct places {
@@ -164,10 +163,8 @@ static void *run(void *arg)
 
 enum zp_err places_create(struct gateway *gateway, struct places **ret_places)
 {
-    const struct store_settings settings = {
-        .uri = gateway->settings->postgres, .application = "zapora-gateway-places",
-        .connect_timeout_ms = CONNECT_TIMEOUT_MS, .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
-    };
+    const struct store_settings settings =
+        gateway_store_settings(gateway->settings, "zapora-gateway-places", STATEMENT_TIMEOUT_MS);
     struct places *places = calloc(1, sizeof(*places));
     if (places == NULL) {
         return ZP_NO_MEMORY;

@@ -1,5 +1,7 @@
 /* settings: the gateway's settings, with their defaults and ranges. */
-#include "zapora/gateway.h"
+#include "gateway_parts.h"
+
+#define CONNECT_TIMEOUT_MS 2000
 
 #define FIELD(name) offsetof(struct gateway_settings, name)
 
@@ -34,6 +36,12 @@ const struct setting GATEWAY_SETTINGS[] = {
     { "ops_listen", SETTING_STR, "127.0.0.1:9090", 3, 256, FIELD(ops_listen),
       "Address of /livez, /readyz and /metrics, host:port or [v6]:port." },
     { "postgres", SETTING_STR, "postgresql://127.0.0.1:5432/zapora", 1, 1024, FIELD(postgres), "PostgreSQL's URI." },
+    { "postgres_lists", SETTING_STR, "", 0, 1024, FIELD(postgres_lists),
+      "URI of a read replica for lists of orders; one that lags behind what anybody was told is not shown. Empty: "
+      "none." },
+    { "postgres_read", SETTING_STR, "", 0, 1024, FIELD(postgres_read),
+      "PostgreSQL's URI as the gateway reads it, by a pooler in front of the primary: nothing is kept in its sessions, "
+      "so pooling by transaction is fine. Empty: the setting postgres, directly." },
     { "publish_timeout_ms", SETTING_INT, "4000", 100, 59800, FIELD(publish_timeout_ms),
       "How long a command may take into the log, in milliseconds; at least 200 less than request_deadline_ms." },
     { "redis", SETTING_STR, "redis://127.0.0.1:6379/0", 1, 1024, FIELD(redis), "Redis' URI." },
@@ -49,3 +57,17 @@ const struct setting GATEWAY_SETTINGS[] = {
       "after half of it." },
 };
 const size_t GATEWAY_SETTING_COUNT = ZP_COUNT(GATEWAY_SETTINGS);
+
+struct store_settings gateway_store_settings(const struct gateway_settings *settings, const char *application,
+                                             int64_t statement_timeout_ms)
+{
+    bool is_pooled = settings->postgres_read[0] != '\0';
+    return (struct store_settings){
+        .uri = is_pooled ? settings->postgres_read : settings->postgres,
+        .application = application,
+        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+        .statement_timeout_ms = statement_timeout_ms,
+        .is_pooled = is_pooled,
+        .lists_uri = settings->postgres_lists[0] != '\0' ? settings->postgres_lists : NULL,
+    };
+}

@@ -2,6 +2,7 @@
  *
  * Invariant: a connection is in pipeline mode and non-blocking, or it is NULL; what it has learnt goes with it. */
 #include "connection.h"
+#include "replica.h"
 #include "sqlstate.h"
 #include "trip.h"
 
@@ -77,7 +78,7 @@ static bool is_conninfo(const char *uri)
 
 enum zp_err store_create(const struct store_settings *settings, struct store **ret_store)
 {
-    ZP_ASSERT(settings->connect_timeout_ms > 0);
+    ZP_ASSERT(settings->connect_timeout_ms > 0 && !(settings->is_pooled && settings->schema != NULL));
     if (settings->uri == NULL || !is_conninfo(settings->uri)) {
         return ZP_INVALID;
     }
@@ -86,6 +87,7 @@ enum zp_err store_create(const struct store_settings *settings, struct store **r
         return ZP_NO_MEMORY;
     }
     store->settings = *settings;
+    store->settings.lists_uri = NULL; /* the replica's own */
     store->settings.uri = strdup(settings->uri);
     store->settings.application = strdup(settings->application != NULL ? settings->application : "zapora");
     store->settings.schema = settings->schema != NULL ? strdup(settings->schema) : NULL;
@@ -93,6 +95,11 @@ enum zp_err store_create(const struct store_settings *settings, struct store **r
         (settings->schema != NULL && store->settings.schema == NULL)) {
         store_destroy(store);
         return ZP_NO_MEMORY;
+    }
+    enum zp_err err = settings->lists_uri != NULL ? replica_create(settings, &store->replica) : ZP_OK;
+    if (err != ZP_OK) {
+        store_destroy(store);
+        return err;
     }
     *ret_store = store;
     return ZP_OK;
@@ -104,6 +111,7 @@ void store_destroy(struct store *store)
         return;
     }
     store_disconnect(store);
+    replica_destroy(store->replica);
     free((char *)store->settings.uri);
     free((char *)store->settings.application);
     free((char *)store->settings.schema);
@@ -143,18 +151,22 @@ static PGconn *open_connection(const struct store_settings *settings)
     return PQconnectdbParams(keys, values, 1);
 }
 
+void connection_limits(const struct store *store, struct params *params)
+{
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%lld", (long long)store->settings.statement_timeout_ms);
+    params_text(params, text);
+    (void)snprintf(text, sizeof(text), "%lld", (long long)store->settings.lock_timeout_ms);
+    params_text(params, text);
+}
+
 static enum zp_err setup_session(struct store *store)
 {
-    char statement_timeout[24], lock_timeout[24];
-    (void)snprintf(statement_timeout, sizeof(statement_timeout), "%lld",
-                   (long long)store->settings.statement_timeout_ms);
-    (void)snprintf(lock_timeout, sizeof(lock_timeout), "%lld", (long long)store->settings.lock_timeout_ms);
     trip_scope trip;
     trip_start(&trip, store);
     params_scope params;
     params_init(&params);
-    params_text(&params, statement_timeout);
-    params_text(&params, lock_timeout);
+    connection_limits(store, &params);
     trip_add(&trip, STATEMENT_SESSION, &params);
     return trip_run(&trip);
 }
@@ -173,7 +185,7 @@ enum zp_err store_connect(struct store *store)
     if (PQsetnonblocking(store->conn, 1) != 0 || PQenterPipelineMode(store->conn) != 1) {
         return connection_lost(store, "entering pipeline mode");
     }
-    enum zp_err err = setup_session(store);
+    enum zp_err err = store->settings.is_pooled ? ZP_OK : setup_session(store);
     if (err != ZP_OK) {
         store_disconnect(store);
     }

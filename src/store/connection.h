@@ -12,9 +12,12 @@ struct store {
     struct store_trouble trouble;   /* of the last call */
     struct row_types types;         /* as this connection learnt them */
     bool knows_types;
-    bool prepared[STATEMENT_COUNT]; /* on this connection */
+    bool prepared[STATEMENT_COUNT]; /* on this connection; never on a pooled one */
+    struct replica *replica;        /* owned; NULL: none */
 };
 
+/* The parameters of the statements that bound a session, or a transaction. */
+void connection_limits(const struct store *store, struct params *params);
 /* Notes what went wrong and gives err back. */
 enum zp_err connection_trouble(struct store *store, enum zp_err err, const char *fmt, ...) ZP_PRINTF(3, 4);
 /* The same for a result that says error: gives what its SQLSTATE means. Drops the connection when it must be made

@@ -2,6 +2,7 @@
  *
  * Called by the gateway and by the worker's refill. Invariant: an answer is not older than the head or the offsets that
  * come with it. */
+#include "replica.h"
 #include "trip.h"
 
 #include <string.h>
@@ -131,14 +132,9 @@ static enum zp_err read_page(struct store *store, const struct trip *trip, bool 
     return err;
 }
 
-enum zp_err store_orders_page(struct store *store, const struct order_query *query, struct arena *arena,
-                              struct store_page *ret_page)
+static enum zp_err page(struct store *store, const struct order_query *query, struct arena *arena,
+                        struct store_page *ret_page)
 {
-    ZP_ASSERT(query->limit >= 1 && query->limit <= PAGE_MAX);
-    ZP_ASSERT((unsigned)query->status < ORDER_STATE_COUNT);
-    if (id_is_none(&query->owner) && id_is_none(&query->location_id)) {
-        return connection_trouble(store, ZP_INVALID, "a page is of an owner, of a location, or of both");
-    }
     trip_scope trip;
     enum zp_err err = trip_begin(&trip, store);
     if (err != ZP_OK) {
@@ -156,4 +152,34 @@ enum zp_err store_orders_page(struct store *store, const struct order_query *que
     trip_add(&trip, page_statement(query), &params);
     err = trip_run(&trip);
     return err != ZP_OK ? err : read_page(store, &trip, of_location, arena, ret_page);
+}
+
+static enum zp_err page_of_replica(struct store *store, const struct order_query *query, struct arena *arena,
+                                   struct store_page *ret_page)
+{
+    struct store *replica;
+    enum zp_err err = replica_reach(store->replica, store, arena, &replica);
+    if (err != ZP_OK) {
+        return err;
+    }
+    err = page(replica, query, arena, ret_page);
+    if (err != ZP_OK) {
+        replica_failed(store->replica);
+    }
+    return err;
+}
+
+enum zp_err store_orders_page(struct store *store, const struct order_query *query, struct arena *arena,
+                              struct store_page *ret_page)
+{
+    ZP_ASSERT(query->limit >= 1 && query->limit <= PAGE_MAX);
+    ZP_ASSERT((unsigned)query->status < ORDER_STATE_COUNT);
+    if (id_is_none(&query->owner) && id_is_none(&query->location_id)) {
+        return connection_trouble(store, ZP_INVALID, "a page is of an owner, of a location, or of both");
+    }
+    if (store->replica != NULL && replica_may_serve(store->replica) &&
+        page_of_replica(store, query, arena, ret_page) == ZP_OK) {
+        return ZP_OK;
+    }
+    return page(store, query, arena, ret_page);
 }

@@ -30,6 +30,14 @@
     "AND ($4 IS NULL OR o.status = $4) AND o.updated_at >= $5 AND ($6 IS NULL OR o.location_id = $6) " PAGE_ORDER
 #define PAGE_PARAMS { OID_UUID, OID_TIMESTAMPTZ, OID_UUID, OID_TEXT, OID_TIMESTAMPTZ, OID_UUID, OID_INT8 }
 
+/* $1 statement timeout, $2 lock timeout. */
+#define SESSION_LIMITS(locally) \
+    "SELECT set_config('statement_timeout', $1, " locally "), set_config('lock_timeout', $2, " locally "), " \
+    "set_config('idle_in_transaction_session_timeout', '10000', " locally "), " \
+    "set_config('plan_cache_mode', 'force_generic_plan', " locally "), " \
+    "set_config('enable_seqscan', 'off', " locally "), set_config('enable_hashjoin', 'off', " locally "), " \
+    "set_config('enable_mergejoin', 'off', " locally "), set_config('jit', 'off', " locally ")"
+
 /* Numbers, owners, offsets from and to, last commands, published and events offsets. */
 #define FENCE_PARAMS \
     { OID_INT4_ARRAY, OID_UUID_ARRAY, OID_INT8_ARRAY, OID_INT8_ARRAY, OID_UUID_ARRAY, OID_INT8_ARRAY, OID_INT8_ARRAY }
@@ -230,12 +238,10 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
 
     /* A plan is made once and must be right for empty tables and for full ones, so it may use nothing but keys; and no
      * transaction of ours has a reason to lie idle. */
-    [STATEMENT_SESSION] = { "session", { OID_TEXT, OID_TEXT },
-        "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false), "
-        "set_config('idle_in_transaction_session_timeout', '10000', false), "
-        "set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false), "
-        "set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false), "
-        "set_config('jit', 'off', false)" },
+    [STATEMENT_SESSION] = { "session", { OID_TEXT, OID_TEXT }, SESSION_LIMITS("false") },
+
+    /* The same up to the end of the transaction, where the session is not ours. */
+    [STATEMENT_SESSION_ONCE] = { "session_once", { OID_TEXT, OID_TEXT }, SESSION_LIMITS("true") },
 
     /* Everything up to COMMIT sees the database as it is at one moment. */
     [STATEMENT_SNAPSHOT] = { "snapshot", { 0 },

@@ -43,21 +43,28 @@ static void lose(struct trip *trip, const char *doing)
     trip->err = connection_lost(trip->store, doing);
 }
 
-static void prepare(struct trip *trip, enum statement_id id)
+/* The types of its parameters as PostgreSQL is told them. */
+static int param_types(const struct statement *statement, Oid types[PARAMS_MAX])
 {
-    const struct statement *statement = &STATEMENTS[id];
-    Oid types[PARAMS_MAX];
     size_t count = statement_param_count(statement);
     for (size_t i = 0; i < count; i++) {
         types[i] = statement->params[i] == PARAM_ROWS ? InvalidOid : statement->params[i];
     }
+    return (int)count;
+}
+
+static void prepare(struct trip *trip, enum statement_id id)
+{
+    const struct statement *statement = &STATEMENTS[id];
+    Oid types[PARAMS_MAX];
+    int count = param_types(statement, types);
     ZP_ASSERT(trip->count < TRIP_STEPS_MAX);
-    if (PQsendPrepare(trip->store->conn, statement->name, statement->sql, (int)count, types) != 1) {
+    if (PQsendPrepare(trip->store->conn, statement->name, statement->sql, count, types) != 1) {
         lose(trip, statement->name);
         return;
     }
     trip->steps[trip->count].statement = id;
-    trip->steps[trip->count++].prepares = true;
+    trip->steps[trip->count++].kind = STEP_PREPARES;
 }
 
 static void check_params(const struct statement *statement, const struct params *params)
@@ -70,8 +77,9 @@ static void check_params(const struct statement *statement, const struct params 
 }
 
 /* PostgreSQL takes a pointer and a length for each parameter; NULL is told by the pointer. */
-static int execute(PGconn *conn, const struct statement *statement, const struct params *params)
+static int execute(const struct store *store, const struct statement *statement, const struct params *params)
 {
+    Oid types[PARAMS_MAX];
     const char *values[PARAMS_MAX];
     int lengths[PARAMS_MAX], formats[PARAMS_MAX];
     size_t count = params == NULL ? 0 : params->count;
@@ -82,7 +90,37 @@ static int execute(PGconn *conn, const struct statement *statement, const struct
         lengths[i] = is_null ? 0 : params->fields[i].len;
         formats[i] = 1;
     }
-    return PQsendQueryPrepared(conn, statement->name, (int)count, values, lengths, formats, 1);
+    if (store->settings.is_pooled) {
+        (void)param_types(statement, types);
+        return PQsendQueryParams(store->conn, statement->sql, (int)count, types, values, lengths, formats, 1);
+    }
+    return PQsendQueryPrepared(store->conn, statement->name, (int)count, values, lengths, formats, 1);
+}
+
+static void send_step(struct trip *trip, enum statement_id id, const struct params *params, enum step_kind kind)
+{
+    const struct statement *statement = &STATEMENTS[id];
+    ZP_ASSERT(trip->count < TRIP_STEPS_MAX);
+    if (execute(trip->store, statement, params) != 1) {
+        lose(trip, statement->name);
+        return;
+    }
+    trip->steps[trip->count].statement = id;
+    trip->steps[trip->count++].kind = kind;
+}
+
+/* A trip is a transaction: what bounds its statements and their plans is said at its start, for whatever session it
+ * meets; behind the word that begins a snapshot, which must come first. */
+static void say_limits(struct trip *trip)
+{
+    params_scope params;
+    params_init(&params);
+    connection_limits(trip->store, &params);
+    if (params.bytes.err != ZP_OK) {
+        trip->err = ZP_NO_MEMORY;
+        return;
+    }
+    send_step(trip, STATEMENT_SESSION_ONCE, &params, STEP_LIMITS);
 }
 
 void trip_add(struct trip *trip, enum statement_id id, const struct params *params)
@@ -94,22 +132,24 @@ void trip_add(struct trip *trip, enum statement_id id, const struct params *para
         trip->err = params->bytes.err == ZP_NO_MEMORY ? ZP_NO_MEMORY : ZP_INTERNAL;
         (void)connection_trouble(trip->store, trip->err, "%s: the parameters are too large", statement->name);
     }
-    bool is_new = trip->err == ZP_OK && !trip->store->prepared[id];
+    bool is_first = trip->count == 0, is_pooled = trip->store->settings.is_pooled;
+    bool is_snapshot = id == STATEMENT_SNAPSHOT;
+    bool is_new = trip->err == ZP_OK && !is_pooled && !trip->store->prepared[id];
     for (size_t i = 0; is_new && i < trip->count; i++) {
-        is_new = !(trip->steps[i].prepares && trip->steps[i].statement == id);
+        is_new = !(trip->steps[i].kind == STEP_PREPARES && trip->steps[i].statement == id);
     }
     if (is_new) {
         prepare(trip, id);
     }
-    if (trip->err != ZP_OK) {
-        return;
+    if (trip->err == ZP_OK && is_pooled && is_first && !is_snapshot) {
+        say_limits(trip);
     }
-    ZP_ASSERT(trip->count < TRIP_STEPS_MAX);
-    if (execute(trip->store->conn, statement, params) != 1) {
-        lose(trip, statement->name);
-        return;
+    if (trip->err == ZP_OK) {
+        send_step(trip, id, params, STEP_ASKED);
     }
-    trip->steps[trip->count++].statement = id;
+    if (trip->err == ZP_OK && is_pooled && is_snapshot) {
+        say_limits(trip);
+    }
 }
 
 void trip_send(struct trip *trip)
@@ -164,9 +204,9 @@ static void take(struct trip *trip, PGresult *result)
         break;
     case PGRES_COMMAND_OK:
     case PGRES_TUPLES_OK:
-        if (n < trip->count && trip->steps[n].prepares) {
+        if (n < trip->count && trip->steps[n].kind == STEP_PREPARES) {
             trip->store->prepared[trip->steps[n].statement] = true;
-        } else if (n < trip->count && trip->steps[n].result == NULL) {
+        } else if (n < trip->count && trip->steps[n].kind == STEP_ASKED && trip->steps[n].result == NULL) {
             trip->steps[n].result = result;
             result = NULL;
         }
@@ -244,7 +284,7 @@ static size_t step_of(const struct trip *trip, size_t n)
 {
     size_t i = 0;
     for (; i < trip->count; i++) {
-        if (!trip->steps[i].prepares && n-- == 0) {
+        if (trip->steps[i].kind == STEP_ASKED && n-- == 0) {
             break;
         }
     }

@@ -7,13 +7,19 @@
 
 #include "connection.h"
 
-#define TRIP_STEPS_MAX 24 /* a statement and, when it is new to the connection, its preparation */
+#define TRIP_STEPS_MAX 24 /* statements, their preparations, a pooled transaction's limits */
+
+enum step_kind {
+    STEP_ASKED,    /* by trip_add */
+    STEP_PREPARES, /* a statement that is new to the connection */
+    STEP_LIMITS,   /* of a transaction in a session that is not ours */
+};
 
 struct trip {
     struct store *store;
     enum zp_err err;
     size_t count, settled;       /* steps sent, steps whose result is complete */
-    struct { enum statement_id statement; bool prepares, got; PGresult *result; } steps[TRIP_STEPS_MAX];
+    struct { enum statement_id statement; enum step_kind kind; bool got; PGresult *result; } steps[TRIP_STEPS_MAX];
     bool is_sent, is_done;
 };
 

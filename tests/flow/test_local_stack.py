@@ -32,7 +32,8 @@ def test_a_key_file_holds_64_hex_digits_and_no_newline(stack, key):
 
 
 def test_a_pid_file_names_the_server_itself(stack):
-    names = {"kafka": b"java", "postgres": b"postgres", "redis": b"redis-server"}
+    names = {"kafka": b"java", "postgres": b"postgres", "pgbouncer": b"pgbouncer", "replica": b"postgres",
+             "redis": b"redis-server"}
     for part in stack.parts:
         with open(f"/proc/{stack.pid(part)}/cmdline", "rb") as file:
             words = file.read().split(b"\0")

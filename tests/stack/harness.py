@@ -21,8 +21,9 @@ import psycopg2
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The ingress keeps connections to the gateway for 5 s; the gateway itself closes idle ones after 10.
 KEEP_ALIVE_S = 5
-# The servers, and what the env file calls the number of their processes; without it there is one.
-SERVERS = {"kafka": "ZAPORA_LOCAL_BROKERS", "postgres": None, "redis": None}
+# The servers, what the env file calls the number of their processes, and how many there are without a word.
+SERVERS = {"kafka": ("ZAPORA_LOCAL_BROKERS", 1), "postgres": (None, 1), "pgbouncer": ("ZAPORA_LOCAL_PGBOUNCER", 0),
+           "replica": ("ZAPORA_LOCAL_REPLICA", 0), "redis": (None, 1)}
 
 
 def eventually(probe, timeout_s=15, every_s=0.05, what=None):
@@ -219,9 +220,10 @@ class Stack:
     # ---- the parts
 
     def nodes(self, server):
-        """The parts of a server: kafka alone, or with kafka-2 and kafka-3."""
-        count = int(self.env.get(SERVERS[server], "1"))
-        return [server] + [f"{server}-{number}" for number in range(2, count + 1)]
+        """The parts of a server: kafka alone, or with kafka-2 and kafka-3; none, when the stack has no such server."""
+        key, count = SERVERS[server]
+        count = int(self.env.get(key, count))
+        return [f"{server}-{number}" if number > 1 else server for number in range(1, count + 1)]
 
     def pid(self, part):
         return int((self.dir / "run" / f"{part}.pid").read_text())

@@ -95,6 +95,7 @@ packages_without_system_services() {
         case $package in
             postgresql-15) services+=(postgresql) ;;
             redis-server) services+=(redis-server) ;;
+            pgbouncer) services+=(pgbouncer) ;;
         esac
     done
     if [[ ! -e $conf && " $* " == *' postgresql-15 '* ]]; then

@@ -34,11 +34,15 @@ postgres_start() {
     mkdir -p -- "$dir"
     ((EUID != 0)) || chown postgres:postgres -- "$dir"
     [[ -d $dir/data ]] || postgres_init "$dir"
-    postgres_clear_orphans "$dir/data"
-    postgres_clear_lock "$dir/data/postmaster.pid"
-    render "$local_root/deploy/local/postgres/postgresql.conf.in" "PORT=${address##*:}" >"$dir/data/postgresql.conf"
-    cat -- "$local_root/deploy/local/postgres/pg_hba.conf" >"$dir/data/pg_hba.conf"
-    part_launch "$part" "${postgres_as[@]}" "$postgres_bin/postgres" -D "$dir/data"
+    postgres_launch "$part" "$dir/data" "${address##*:}"
+}
+
+postgres_launch() { # postgres_launch PART DATA PORT
+    postgres_clear_orphans "$2"
+    postgres_clear_lock "$2/postmaster.pid"
+    render "$local_root/deploy/local/postgres/postgresql.conf.in" "PORT=$3" >"$2/postgresql.conf"
+    cat -- "$local_root/deploy/local/postgres/pg_hba.conf" >"$2/pg_hba.conf"
+    part_launch "$1" "${postgres_as[@]}" "$postgres_bin/postgres" -D "$2"
 }
 
 # Makes the cluster under another name first: a folder `data` is a whole one.

@@ -16,7 +16,7 @@ state_init() {
     build_dir=$(state_build_dir)
     # These are this script's own settings; a role must not take them for its.
     export -n ZAPORA_LOCAL_DIR ZAPORA_BUILD_DIR ZAPORA_MESON_ARGS ZAPORA_WORKERS ZAPORA_GATEWAYS
-    export -n ZAPORA_BROKERS ZAPORA_KAFKA_JVM_OPTIONS
+    export -n ZAPORA_BROKERS ZAPORA_PGBOUNCER ZAPORA_REPLICA ZAPORA_KAFKA_JVM_OPTIONS
 }
 
 # An explicit folder, else the one the stack was made with, else one inside the state.
@@ -164,19 +164,33 @@ state_count() { # state_count VARIABLE DEFAULT
     printf '%s' "$count"
 }
 
+# Whether a part that a stack may have is wanted: what the caller says when the stack is made, else what it has.
+state_switch() { # state_switch VARIABLE
+    local key=ZAPORA_LOCAL_${1#ZAPORA_} value
+    value=$(env_read "$key" 2>/dev/null || printf '%s' "${!1:-0}")
+    [[ $value =~ ^[01]$ ]] || die "$1: \"$value\" is neither 0 nor 1"
+    printf '%s' "$value"
+}
+
 # Writes what is missing in the env file, and the two key files. Later calls change nothing.
 state_fill_env() {
-    local workers gateways brokers
+    local workers gateways brokers pgbouncer replica
     workers=$(state_count ZAPORA_WORKERS 2)
     gateways=$(state_count ZAPORA_GATEWAYS 1)
     brokers=$(state_count ZAPORA_BROKERS 1)
     ((brokers == 1 || brokers == 3)) || die "ZAPORA_BROKERS: \"$brokers\" is neither 1 nor 3"
+    pgbouncer=$(state_switch ZAPORA_PGBOUNCER)
+    replica=$(state_switch ZAPORA_REPLICA)
     if [[ ! -e $env_file ]]; then
         env_new='# Written by deploy/local/up, once: what is here survives each later up. To use it in a shell:'$'\n'
         env_new+="#   set -a; . $(quote "$env_file"); set +a"$'\n'
     fi
     env_set ZAPORA_BIN "$build_dir/$build_target"
     state_fill_ports "$gateways" "$workers" "$brokers"
+    env_add ZAPORA_LOCAL_PGBOUNCER "$pgbouncer"
+    env_add ZAPORA_LOCAL_REPLICA "$replica"
+    ((pgbouncer == 0)) || state_fill_reader ZAPORA_POSTGRES_READ
+    ((replica == 0)) || state_fill_reader ZAPORA_POSTGRES_LISTS
     state_fill_keys
     state_fill_demo
     env_set ZAPORA_LOCAL_GATEWAYS "$gateways"
@@ -214,6 +228,16 @@ state_fill_ports() {
     fi
 }
 
+# The same user and database at another port.
+state_fill_reader() { # state_fill_reader KEY
+    local uri
+    env_has "$1" && return
+    port_take
+    uri=$(sed -n "s/^ZAPORA_POSTGRES='\\(.*\\)'$/\\1/p" <<<"$env_new")
+    uri=${uri:-$(env_read ZAPORA_POSTGRES)}
+    env_add "$1" "${uri%@*}@127.0.0.1:$port_taken/zapora"
+}
+
 state_fill_keys() {
     local name file
     mkdir -p -- "$local_dir/keys"
@@ -244,7 +268,10 @@ state_backing() { # fills the array backing
     for ((number = 2; number <= $(env_read ZAPORA_LOCAL_BROKERS || printf 1); number++)); do
         backing+=("kafka-$number")
     done
-    backing+=(postgres redis)
+    backing+=(postgres)
+    [[ $(env_read ZAPORA_LOCAL_PGBOUNCER) != 1 ]] || backing+=(pgbouncer)
+    [[ $(env_read ZAPORA_LOCAL_REPLICA) != 1 ]] || backing+=(replica)
+    backing+=(redis)
 }
 
 # "host:port" of a URL such as http://host:port/… or postgresql://user:password@host:port/…
