@@ -136,7 +136,8 @@ static void follow(struct load *load, const struct client *client, const struct 
 {
     struct client *waiter = load->free_waiters;
     const char *id = memmem(answer->body, answer->body_len, "\"id\":\"", 6);
-    if (waiter == NULL || id == NULL || answer->status != 202) {
+    bool is_placed = answer->status == 202 || answer->status == 201; /* a peer without a log answers when it is done */
+    if (waiter == NULL || id == NULL || !is_placed) {
         return;
     }
     char text[37];

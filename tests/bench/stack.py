@@ -3,7 +3,7 @@
 Callers are the scripts beside this file. A Stack is made by deploy/local/up in a folder of its own and gone after
 down(); a Bench knows how to make locations and orders there, and how to run the load generator (load.c) against a port.
 """
-import collections, http.client, json, os, platform, random, shutil, subprocess, sys, tempfile, time, uuid
+import collections, http.client, json, os, platform, random, shutil, signal, subprocess, sys, tempfile, time, uuid
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -38,6 +38,19 @@ class Stack:
         subprocess.run([os.path.join(ROOT, "deploy/local/down")], env=self.script_env, stdout=sys.stderr)
         if not self.keep:
             shutil.rmtree(self.dir, ignore_errors=True)
+
+    def stop_roles(self):
+        """Zapora stops, its servers go on."""
+        pids = [pid for name, pid in self.pids().items() if name in self.gateways + self.workers]
+        for pid in pids:
+            os.kill(pid, signal.SIGTERM)
+        while any(os.path.exists(f"/proc/{pid}") for pid in pids):
+            time.sleep(0.05)
+
+    def restart(self):
+        """Starts what does not run."""
+        subprocess.run([os.path.join(ROOT, "deploy/local/up"), "--no-install", "--no-demo"], env=self.script_env,
+                       check=True, stdout=subprocess.DEVNULL)
 
     def pids(self):
         folder = os.path.join(self.dir, "run")
@@ -81,21 +94,26 @@ class Costs:
             result[name] = own + reaped + sum(self.stat(child)[0] for child in self.family(pid)[1:])
         return result
 
-    def peak_mb(self):
-        result = {}
-        for name, pid in self.pids.items():
-            kib = 0
-            for member in self.family(pid):
-                try:
-                    with open(f"/proc/{member}/status") as file:
-                        kib = max(kib, *(int(line.split()[1]) for line in file if line.startswith("VmHWM")))
-                except (FileNotFoundError, TypeError):
-                    pass
-            result[name] = kib / 1024
-        return result
+    @staticmethod
+    def peak(pid):
+        try:
+            with open(f"/proc/{pid}/status") as file:
+                return next((int(line.split()[1]) for line in file if line.startswith("VmHWM")), 0) / 1024
+        except FileNotFoundError:
+            return 0
+
+    def peak_mb(self, together=max):
+        """Of the largest process of each server; with `sum` of all its processes, if they share nothing."""
+        return {name: together(self.peak(member) for member in self.family(pid)) for name, pid in self.pids.items()}
 
 
 class Bench:
+    """Load on a stack's Zapora. A subclass that measures something else says how many orders were applied, and when
+    all of them are."""
+
+    PLACED = "202"  # the status of an order that was taken
+    APPLIED = 'zapora_worker_commands_total{outcome="applied"}'
+
     def __init__(self, stack):
         self.stack = stack
         self.load = os.path.join(stack.build, "tests/bench/load")
@@ -130,9 +148,13 @@ class Bench:
                            env=self.stack.run_env, check=True, stdout=subprocess.DEVNULL)
         deadline = time.time() + 60
         for location in self.locations:
-            while self.call("GET", f"/menu-items?location_id={location}")[0] != 200:
+            while not self.has_menu(location):
                 assert time.time() < deadline, f"location {location} did not appear"
                 time.sleep(0.2)
+
+    def has_menu(self, location):
+        status, answer = self.call("GET", f"/menu-items?location_id={location}")
+        return status == 200 and len(answer["items"]) > 0  # its settings come before its menu
 
     def make_bodies(self):
         """Orders of three and a half lines on average, with what each item's options demand."""
@@ -169,16 +191,20 @@ class Bench:
                     totals[name] += int(float(value))
         return totals
 
-    APPLIED = 'zapora_worker_commands_total{outcome="applied"}'
+    def applied(self):
+        return self.worker_totals()[self.APPLIED]
 
-    def drain(self):
+    def pids(self):
+        return self.stack.pids()
+
+    def drain(self, at_least=0):
         """Waits until the workers stop applying and say that nothing waits. What the servers left to the kernel is
         written before the next phase begins: else it pays for the last one's pages, half a gigabyte at once, 30 s
         later."""
         began, last = time.time(), None
         while time.time() - began < 120:
             totals = self.worker_totals()
-            if last is not None and totals == last and totals["zapora_worker_lag_records"] == 0:
+            if totals == last and totals["zapora_worker_lag_records"] == 0 and totals[self.APPLIED] >= at_least:
                 drained = time.time() - began
                 os.sync()
                 return drained
@@ -187,24 +213,24 @@ class Bench:
         raise SystemExit("bench: the workers did not catch up within 120 s")
 
     def closed(self, seconds, clients=64):
-        costs = Costs(self.stack.pids())
-        cpu_before, applied_before = costs.cpu(), self.worker_totals()[self.APPLIED]
+        costs = Costs(self.pids())
+        cpu_before, applied_before = costs.cpu(), self.applied()
         command = [self.load, "closed", self.port, self.path("token"), self.path("bodies"), str(seconds), str(clients)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         time.sleep(seconds * 0.2)
-        first, first_at = self.worker_totals()[self.APPLIED], time.time()
+        first, first_at = self.applied(), time.time()
         time.sleep(seconds * 0.7)
-        second, second_at = self.worker_totals()[self.APPLIED], time.time()
+        second, second_at = self.applied(), time.time()
         result = json.loads(process.communicate()[0])
         result["applied_per_second"] = (second - first) / (second_at - first_at)
-        result["drain_seconds"] = self.drain()
-        applied = self.worker_totals()[self.APPLIED] - applied_before
+        assert result["statuses"] == {self.PLACED: result["answered"]}, result["statuses"]
+        result["drain_seconds"] = self.drain(applied_before + result["answered"])
+        applied = self.applied() - applied_before
         result["applied"] = applied
         cpu = costs.cpu()
         result["cpu_seconds_per_10000"] = {name: (cpu[name] - cpu_before[name]) / applied * 10000 for name in cpu}
         result["cpu_seconds_per_10000"]["load"] = result["own_cpu_us_each"] / 100
         result["peak_mb"] = costs.peak_mb()
-        assert result["statuses"] == {"202": result["answered"]}, result["statuses"]
         assert applied >= result["answered"], (applied, result["answered"])
         return result
 
