@@ -1,5 +1,6 @@
 /* The floor under the gateway: bare libh2o on one thread. Takes any POST with its body and answers 202 with the body's
- * first bytes back. Prints the port that it listens on and serves until it is ended.
+ * first bytes back. Any GET is an event stream, which has a heartbeat at once and an event after each POST. Prints the
+ * port that it listens on and serves until it is ended.
  *
  * usage: floor_http */
 #include "floor.h"
@@ -8,6 +9,8 @@
 #include <h2o/http1.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
 
 #define ECHO_BYTES 160 /* as long as the answer to an order */
 
@@ -15,10 +18,81 @@ static h2o_globalconf_t config;
 static h2o_context_t context;
 static h2o_accept_ctx_t accepting = { .ctx = &context };
 
+/* ---- streams ---- */
+
+#define EVENT_BYTES 450 /* as long as an order's event */
+
+struct stream {
+    h2o_generator_t generator; /* first */
+    h2o_req_t *req;
+    struct stream *next, **link;
+    bool is_sending;
+};
+
+static struct stream *streams;
+
+static void on_sent(h2o_generator_t *generator, h2o_req_t *req)
+{
+    (void)req;
+    ((struct stream *)generator)->is_sending = false;
+}
+
+static void on_left(h2o_generator_t *generator, h2o_req_t *req)
+{
+    struct stream *stream = (struct stream *)generator;
+    (void)req;
+    *stream->link = stream->next;
+    if (stream->next != NULL) {
+        stream->next->link = stream->link;
+    }
+}
+
+static void tell(struct stream *stream, h2o_iovec_t text)
+{
+    FLOOR_CHECK(!stream->is_sending, "a stream has not taken the last event yet");
+    stream->is_sending = true;
+    h2o_send(stream->req, &text, 1, H2O_SEND_STATE_IN_PROGRESS);
+}
+
+static int open_stream(h2o_req_t *req)
+{
+    static const char heartbeat[] = "event: heartbeat\ndata: {}\n\n";
+    struct stream *stream = h2o_mem_alloc_pool(&req->pool, sizeof *stream);
+    *stream = (struct stream){ .generator = { on_sent, on_left }, .req = req, .next = streams, .link = &streams };
+    if (streams != NULL) {
+        streams->link = &stream->next;
+    }
+    streams = stream;
+    req->res.status = 200;
+    req->res.reason = "OK";
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, H2O_STRLIT("text/event-stream"));
+    h2o_start_response(req, &stream->generator);
+    tell(stream, h2o_iovec_init(heartbeat, sizeof heartbeat - 1));
+    return 0;
+}
+
+static void tell_all(void)
+{
+    static char text[EVENT_BYTES]; /* one for all, until the last has it */
+    static long id;
+    int head = snprintf(text, sizeof text, "id: %ld\ndata: ", ++id);
+    memset(text + head, 'e', sizeof text - (size_t)head);
+    memcpy(text + sizeof text - 2, "\n\n", 2);
+    for (struct stream *stream = streams, *next; stream != NULL; stream = next) {
+        next = stream->next;
+        tell(stream, h2o_iovec_init(text, sizeof text));
+    }
+}
+
+/* ---- requests ---- */
+
 static int answer(h2o_handler_t *handler, h2o_req_t *req)
 {
     static h2o_generator_t generator;
     (void)handler;
+    if (h2o_memis(req->method.base, req->method.len, H2O_STRLIT("GET"))) {
+        return open_stream(req);
+    }
     size_t len = req->entity.len < ECHO_BYTES ? req->entity.len : ECHO_BYTES;
     h2o_iovec_t body = h2o_strdup(&req->pool, req->entity.base, len);
     req->res.status = 202;
@@ -27,6 +101,7 @@ static int answer(h2o_handler_t *handler, h2o_req_t *req)
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, H2O_STRLIT("application/json"));
     h2o_start_response(req, &generator);
     h2o_send(req, &body, 1, H2O_SEND_STATE_FINAL);
+    tell_all();
     return 0;
 }
 
@@ -52,6 +127,10 @@ static int listen_anywhere(void)
 
 int main(void)
 {
+    struct rlimit files;
+    FLOOR_CHECK(getrlimit(RLIMIT_NOFILE, &files) == 0, "descriptors");
+    files.rlim_cur = files.rlim_max;
+    FLOOR_CHECK(setrlimit(RLIMIT_NOFILE, &files) == 0, "descriptors");
     signal(SIGPIPE, SIG_IGN);
     h2o_config_init(&config);
     config.http1.upgrade_to_http2 = 0;

@@ -13,6 +13,15 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def runs(pid):
+    """Whether it has not ended: whoever adopted it may be slow to take notice."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
 class Stack:
     """A stack made by deploy/local/up, in a folder of its own."""
 
@@ -44,7 +53,7 @@ class Stack:
         pids = [pid for name, pid in self.pids().items() if name in self.gateways + self.workers]
         for pid in pids:
             os.kill(pid, signal.SIGTERM)
-        while any(os.path.exists(f"/proc/{pid}") for pid in pids):
+        while any(runs(pid) for pid in pids):
             time.sleep(0.05)
 
     def restart(self):
