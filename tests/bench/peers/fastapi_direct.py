@@ -1,5 +1,5 @@
 """The peer without a log: FastAPI, asyncpg, redis. An order and its lines are one statement, hence one transaction, and
-one trip; then the order's JSON goes to Redis; then the answer, 201. Run by uvicorn: see README.md beside this file.
+one trip; then the order's JSON goes to Redis; then the answer, 201. serve.py runs it: see README.md beside this file.
 """
 from contextlib import asynccontextmanager
 from uuid import UUID

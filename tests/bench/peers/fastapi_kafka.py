@@ -1,6 +1,6 @@
 """The peer with a log: FastAPI publishes each order with aiokafka and answers 202 once the broker has it (acks=all,
 idempotent); a worker takes batches, writes each in one transaction of two statements, then to Redis, then commits its
-offsets. Run by uvicorn; `fastapi_kafka.py worker` is the worker, `topic` makes the topic: see README.md.
+offsets. serve.py runs it; `fastapi_kafka.py worker` is the worker, `topic` makes the topic: see README.md.
 """
 import asyncio, os, signal, sys
 from contextlib import asynccontextmanager
