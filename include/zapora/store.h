@@ -54,7 +54,7 @@ void store_destroy(struct store *store);
 enum zp_err store_migrate(struct store *store, const char *dir, bool dry, FILE *words) ZP_MUST_CHECK;
 /* The number of the newest applied migration; 0 for an empty database. */
 enum zp_err store_schema_version(struct store *store, int64_t *ret_version) ZP_MUST_CHECK;
-#define STORE_SCHEMA_VERSION 1 /* the one this program needs at least */
+#define STORE_SCHEMA_VERSION 2 /* the one this program needs at least */
 
 /* ---- partitions: the fence's rows ------------------------------------------------------------------------ */
 
@@ -240,6 +240,20 @@ struct store_refill {
 };
 enum zp_err store_refill_get(struct store *store, const struct zp_id *location_id, int64_t open_max,
                              int64_t event_limit, struct arena *arena, struct store_refill *ret_refill) ZP_MUST_CHECK;
+
+/* ---- the archive: orders that were closed long ago, out of the way ----------------------------------------------- */
+
+/* How far a walk through a location's closed orders has come; zeroed: at its first. */
+struct archive_mark { int64_t placed_at; struct zp_id order_id; };
+/* Looks at the next closed orders of a location, at most `limit`, and moves those that were closed before `before_us`
+ * into the archive, in one short transaction that no worker waits for. Readers see them as before. Moves the mark.
+ * ret_done: there is no order behind it that could be old enough. */
+enum zp_err store_orders_archive(struct store *store, const struct zp_id *location_id, int64_t before_us,
+                                 int64_t limit, struct archive_mark *mark, int64_t *ret_moved,
+                                 bool *ret_done) ZP_MUST_CHECK;
+/* How many orders of the location there are to move. */
+enum zp_err store_orders_archivable(struct store *store, const struct zp_id *location_id, int64_t before_us,
+                                    int64_t *ret_count) ZP_MUST_CHECK;
 
 /* ---- audits: the database as it was at one moment, piece by piece ------------------------------------------------ */
 

@@ -5,6 +5,7 @@
 
 #include "zapora/bus.h"
 
+int cli_archive(int argc, char **argv);
 int cli_dead_letters(int argc, char **argv);
 int cli_gateway(int argc, char **argv);
 int cli_menu(int argc, char **argv);

@@ -16,6 +16,7 @@ static const struct subcommand {
     const char *help;
 } subcommands[] = {
     /* sorted by name */
+    { "archive", cli_archive, "moves orders that were closed long ago out of the way of the others" },
     { "dead-letters", cli_dead_letters, "lists what was parked, redrives it, or notes that it is settled" },
     { "gateway", cli_gateway, "answers the apps: HTTP in, commands to Kafka, answers and streams back" },
     { "help", help, "this page" },

@@ -25,8 +25,8 @@
 /* A page of orders, newest first. $1 the key, $2 $3 the last row of the page before, $4 status or NULL, $5 updated
  * since, $6 location or NULL, $7 limit. */
 #define PAGE_ORDER "ORDER BY placed_at DESC, order_id DESC LIMIT $7"
-#define PAGE_ROWS(key) \
-    "SELECT o, o.placed_at, o.order_id FROM orders o WHERE " key " AND (o.placed_at, o.order_id) < ($2, $3) " \
+#define PAGE_ROWS(table, key) \
+    "SELECT o, o.placed_at, o.order_id FROM " table " o WHERE " key " AND (o.placed_at, o.order_id) < ($2, $3) " \
     "AND ($4 IS NULL OR o.status = $4) AND o.updated_at >= $5 AND ($6 IS NULL OR o.location_id = $6) " PAGE_ORDER
 #define PAGE_PARAMS { OID_UUID, OID_TIMESTAMPTZ, OID_UUID, OID_TEXT, OID_TIMESTAMPTZ, OID_UUID, OID_INT8 }
 
@@ -54,13 +54,32 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
     [STATEMENT_ACCOUNT_BY_ID] = { "account_by_id", { OID_UUID },
         "SELECT a FROM accounts a WHERE a.user_id = $1" },
 
+    /* As the move below would find them. */
+    [STATEMENT_ARCHIVE_COUNT] = { "archive_count", { OID_UUID, OID_TIMESTAMPTZ },
+        "SELECT count(*) FROM orders o WHERE o.location_id = $1 AND NOT o.open AND o.placed_at < $2 "
+        "AND o.updated_at < $2" },
+
+    /* Of the next $5 closed orders behind ($2, $3) those that were closed before $4; a closed order's row does not
+     * change any more, so updated_at is when it was closed. Answers how many were moved, how many looked at, and the
+     * last of these; nothing when there were none. No worker ever waits for these rows: it locks open orders only. */
+    [STATEMENT_ARCHIVE_MOVE] = { "archive_move",
+        { OID_UUID, OID_TIMESTAMPTZ, OID_UUID, OID_TIMESTAMPTZ, OID_INT8 },
+        "WITH old AS MATERIALIZED (SELECT o.order_id, o.placed_at, o.updated_at FROM orders o "
+        "WHERE o.location_id = $1 AND NOT o.open AND (o.placed_at, o.order_id) > ($2, $3) AND o.placed_at < $4 "
+        "ORDER BY o.placed_at, o.order_id LIMIT $5 FOR UPDATE SKIP LOCKED), "
+        "gone AS (DELETE FROM orders o USING old WHERE o.order_id = old.order_id AND old.updated_at < $4 "
+        "RETURNING o.*), "
+        "kept AS (INSERT INTO orders_archive SELECT * FROM gone RETURNING 1) "
+        "SELECT (SELECT count(*) FROM kept), (SELECT count(*) FROM old), old.placed_at, old.order_id FROM old "
+        "ORDER BY old.placed_at DESC, old.order_id DESC LIMIT 1" },
+
     [STATEMENT_AUDIT_LOCATIONS] = { "audit_locations", { OID_INT4, OID_UUID, OID_INT8 },
         "SELECT l, m FROM locations l LEFT JOIN menus m ON m.location_id = l.location_id "
         "WHERE l.partition = $1 AND l.location_id > $2 ORDER BY l.location_id LIMIT $3" },
 
     /* In the order of the index, behind the last one read: $2 whether that one was open. */
     [STATEMENT_AUDIT_ORDERS] = { "audit_orders", { OID_UUID, OID_INT8, OID_TIMESTAMPTZ, OID_UUID, OID_INT8 },
-        "SELECT o, o.open::integer FROM orders o WHERE o.location_id = $1 "
+        "SELECT o, o.open::integer FROM orders_all o WHERE o.location_id = $1 "
         "AND (o.open, o.placed_at, o.order_id) > ($2::integer::boolean, $3, $4) "
         "ORDER BY o.open, o.placed_at, o.order_id LIMIT $5" },
 
@@ -70,8 +89,8 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
 
     /* Locations that have orders, events or a menu, and no row. Hops from one location to the next by the index. */
     [STATEMENT_AUDIT_STRAYS] = { "audit_strays", { 0 },
-        "WITH RECURSIVE o (id) AS (SELECT (SELECT location_id FROM orders ORDER BY location_id LIMIT 1) UNION ALL "
-        "SELECT (SELECT location_id FROM orders WHERE location_id > o.id ORDER BY location_id LIMIT 1) "
+        "WITH RECURSIVE o (id) AS (SELECT (SELECT location_id FROM orders_all ORDER BY location_id LIMIT 1) UNION ALL "
+        "SELECT (SELECT location_id FROM orders_all WHERE location_id > o.id ORDER BY location_id LIMIT 1) "
         "FROM o WHERE o.id IS NOT NULL), "
         "e (id) AS (SELECT (SELECT location_id FROM order_events ORDER BY location_id LIMIT 1) UNION ALL "
         "SELECT (SELECT location_id FROM order_events WHERE location_id > e.id ORDER BY location_id LIMIT 1) "
@@ -133,7 +152,7 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
         "settings = excluded.settings, menu = excluded.menu, updated_at = excluded.updated_at" },
 
     [STATEMENT_ORDERS_GET] = { "orders_get", { OID_UUID_ARRAY },
-        "SELECT o FROM orders o WHERE o.order_id = ANY ($1)" },
+        "SELECT o FROM orders_all o WHERE o.order_id = ANY ($1)" },
 
     [STATEMENT_ORDERS_INSERT] = { "orders_insert", { PARAM_ROWS },
         "INSERT INTO orders (" ORDER_COLUMNS ") SELECT " ORDER_COLUMNS " FROM unnest($1::orders[])" },
@@ -147,15 +166,16 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
 
     /* The index of a location's orders has the open ones apart: a page of both is the best of two pages. */
     [STATEMENT_ORDERS_PAGE_LOCATION] = { "orders_page_location", PAGE_PARAMS,
-        "SELECT o FROM ((" PAGE_ROWS("o.location_id = $1 AND o.open") ") UNION ALL "
-        "(" PAGE_ROWS("o.location_id = $1 AND NOT o.open") ")) page " PAGE_ORDER },
+        "SELECT o FROM ((" PAGE_ROWS("orders", "o.location_id = $1 AND o.open") ") UNION ALL "
+        "(" PAGE_ROWS("orders_all", "o.location_id = $1 AND NOT o.open") ")) page " PAGE_ORDER },
 
     [STATEMENT_ORDERS_PAGE_OPEN] = { "orders_page_open", PAGE_PARAMS,
-        PAGE_ROWS("o.location_id = $1 AND o.open") },
+        PAGE_ROWS("orders", "o.location_id = $1 AND o.open") },
 
     [STATEMENT_ORDERS_PAGE_OWNER] = { "orders_page_owner", PAGE_PARAMS,
-        PAGE_ROWS("o.owner = $1") },
+        PAGE_ROWS("orders_all", "o.owner = $1") },
 
+    /* What is archived is closed, and nothing changes a closed order. */
     [STATEMENT_ORDERS_UPDATE] = { "orders_update", { PARAM_ROWS },
         "WITH stepped AS (UPDATE orders o SET number = r.number, version = r.version, seq = r.seq, "
         "subtotal = r.subtotal, discount = r.discount, tax = r.tax, fee = r.fee, tip = r.tip, total = r.total, "

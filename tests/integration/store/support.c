@@ -129,7 +129,7 @@ int world_clean(void **state)
 {
     (void)state;
     if (world.is_there) {
-        sql_run("TRUNCATE partitions, locations, menus, orders, order_events, commands, accounts");
+        sql_run("TRUNCATE partitions, locations, menus, orders_all, order_events, commands, accounts");
     }
     return 0;
 }

@@ -190,7 +190,7 @@ static void a_shadow_writes_beside_the_live_tables(void **state)
     assert_int_equal(sql_int("SELECT count(*) FROM zapora_rebuild.partitions"), 1);
     assert_int_equal(sql_int("SELECT count(*) FROM partitions WHERE owner = (SELECT owner FROM "
                              "zapora_rebuild.partitions)"), 0);
-    assert_int_equal(only_live("orders"), 4);
+    assert_int_equal(only_live("orders_all"), 4);
     assert_int_equal(only_live("commands"), 4);
     store_destroy(shadow);
 }
