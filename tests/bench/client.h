@@ -17,6 +17,8 @@ struct client {
     size_t in_len;
     int64_t since_us;  /* when the request was due */
     bool is_wait;      /* a GET that waits for the outcome */
+    int step;          /* 0: a placement, -1: it once more, else the n-th step of `order` */
+    char order[37];
     bool is_busy;      /* an answer is awaited */
     bool is_fresh;     /* nothing has been answered on this connection yet */
     struct client *next_free;
