@@ -156,7 +156,8 @@ struct outcome {
     size_t reason_count;
 };
 
-/* The outcome that an event of a partition tells of. Its reasons are the event's. */
+/* The outcome that an event of a partition tells of; a placement that the actor rejected is refused. Its reasons are
+ * the event's, or its order's. */
 struct outcome message_event_outcome(const struct event *event, const struct event_meta *meta, int32_t partition);
 /* {"id","status":"applied|refused","order_id","seq","reasons":[…]}, as GET /commands/{id} shows it. */
 void message_outcome_json(const struct outcome *outcome, struct buffer *out);

@@ -165,5 +165,10 @@ struct outcome message_event_outcome(const struct event *event, const struct eve
         .reasons = event->reasons, .reason_count = event->reason_count,
     };
     memcpy(outcome.fingerprint, meta->fingerprint, sizeof(outcome.fingerprint));
+    if (event->type == EV_ORDER_REJECTED && strcmp(event->by, "actor") == 0) {
+        outcome.err = ZP_INVALID;
+        outcome.reasons = event->order.reasons;
+        outcome.reason_count = event->order.reason_count;
+    }
     return outcome;
 }

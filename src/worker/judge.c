@@ -416,11 +416,6 @@ static enum zp_err judge_fact(struct turn *turn, struct actors *actors, struct e
         *ret_why = "an event of the log does not fit the location's hash chain";
         return ZP_CONFLICT;
     }
-    if (event->type == EV_ORDER_REJECTED && strcmp(event->by, "actor") == 0) {
-        entry->outcome.err = ZP_INVALID;
-        entry->outcome.reasons = event->order.reasons;
-        entry->outcome.reason_count = event->order.reason_count;
-    }
     return err;
 }
 

@@ -240,6 +240,30 @@ static void headers_and_key_are_judged(void **state)
     assert_string_equal(why, "the key is not the location's id");
 }
 
+/* ---- what an event tells of its command ------------------------------------------------------------------------- */
+
+/* The table of commands says "refused" of a placement that the actor rejected, and "applied" of a kitchen's step. */
+static void an_actor_s_rejection_refuses_its_command(void **state)
+{
+    (void)state;
+    struct event event = *sample_event(EV_ORDER_REJECTED);
+    struct outcome outcome = message_event_outcome(&event, sample_meta(), 3);
+    assert_int_equal(outcome.err, ZP_INVALID);
+    assert_int_equal(outcome.seq, event.seq);
+    assert_int_equal(outcome.partition, 3);
+    assert_ptr_equal(outcome.reasons, event.order.reasons);
+    assert_int_equal(outcome.reason_count, 2);
+
+    event.by = "kitchen";
+    outcome = message_event_outcome(&event, sample_meta(), 3);
+    assert_int_equal(outcome.err, ZP_OK);
+    assert_int_equal(outcome.reason_count, 0);
+
+    outcome = message_event_outcome(sample_event(EV_ORDER_PLACED), sample_meta(), 3);
+    assert_int_equal(outcome.err, ZP_OK);
+    assert_int_equal(outcome.reason_count, 0);
+}
+
 /* ---- other people's words ------------------------------------------------------------------------------ */
 
 /* A server's error message may hold anything; an event that could not be read again would stop its partition for
@@ -296,6 +320,7 @@ int main(void)
         test(each_field_is_judged),
         test(the_type_is_found_wherever_it_stands),
         test(headers_and_key_are_judged),
+        test(an_actor_s_rejection_refuses_its_command),
         test(any_detail_can_be_read_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
