@@ -125,6 +125,9 @@ enum zp_err live_push_refill(struct live_push *push, const struct live_refill *r
 
 /* tick:<partition>: commands below `next` are applied, the mailbox ended at `end` when it was asked at `asked_at`. */
 struct live_tick { int32_t partition; int64_t next, end, asked_at; };
+/* True when it proves that what was acknowledged before `arrived_at` is in the database: it was asked for later and
+ * shows no backlog. */
+bool live_tick_proves(const struct live_tick *tick, int64_t arrived_at);
 enum zp_err live_push_ticks(struct live_push *push, const struct live_tick *ticks, size_t count) ZP_MUST_CHECK;
 
 /* An order's snapshot as it is kept. */

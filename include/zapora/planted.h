@@ -10,6 +10,8 @@
 
 /* Keep alphabetized. */
 #define PLANTED_BUGS(X) \
+    X(ABSENCE_BY_OLD_TICK,     "an order is called unknown by a tick from before it was asked for") \
+    X(ABSENCE_DESPITE_LAG,     "an order is called unknown though commands before it are not applied") \
     X(CACHES_SURVIVE_TAKEOVER, "a takeover keeps what was known of the partition's locations") \
     X(CLOCK_IN_DECIDE,         "a decision looks at the clock and not at the record's log time") \
     X(DEAD_LETTER_ONCE,        "a takeover does not write the dead letters of parked records again") \
@@ -39,6 +41,8 @@
     X(RENEWED_AND_FORGOTTEN,   "after a producer was made anew nothing is taken over again") \
     X(REPUBLISH_LOST,          "a takeover publishes nothing again") \
     X(SCREEN_TAKES_GAPS,       "a screen takes the next event whatever its seq") \
+    X(TICK_AHEAD,              "a tick says that everything is applied") \
+    X(TICK_DATED_LATE,         "a tick is dated after the mailbox's end was asked for") \
     X(UNKNOWN_BELIEVED,        "a commit whose word was lost is taken for done")
 
 enum planted {

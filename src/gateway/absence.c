@@ -35,7 +35,7 @@ static void on_tick(void *arg, enum zp_err err, const struct live_tick *tick)
     }
     if (call_open(call)) {
         int64_t now_us = clock_mono_us();
-        absence->proved = err == ZP_OK && tick->asked_at > call->arrived_at && tick->next >= tick->end;
+        absence->proved = err == ZP_OK && live_tick_proves(tick, call->arrived_at);
         if (absence->proved || now_us >= absence->until_us) {
             absence->look(call);
         } else {

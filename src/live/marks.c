@@ -5,6 +5,7 @@
 #include "marks.h"
 
 #include "scan.h"
+#include "zapora/planted.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -62,6 +63,12 @@ bool live_tick_parse(int32_t partition, const char *text, size_t len, struct liv
     }
     *ret_tick = tick;
     return true;
+}
+
+bool live_tick_proves(const struct live_tick *tick, int64_t arrived_at)
+{
+    bool is_later = tick->asked_at > arrived_at || PLANTED(ABSENCE_BY_OLD_TICK);
+    return is_later && (tick->next >= tick->end || PLANTED(ABSENCE_DESPITE_LAG));
 }
 
 int64_t live_hash_mark(const uint8_t hash[HASH_SIZE])

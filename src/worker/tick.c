@@ -4,6 +4,7 @@
  * Invariant: a tick's `next` was read after its `end` was asked, and `asked_at` before. */
 #include "metrics.h"
 #include "worker_state.h"
+#include "zapora/planted.h"
 
 #include <pthread.h>
 #include <poll.h>
@@ -43,8 +44,9 @@ static void tick(struct ticker *ticker)
     if (count == 0 || bus_watch_ends(ticker->watch, TOPIC_COMMANDS, numbers, count, ENDS_TIMEOUT_MS, ends) != ZP_OK) {
         return;
     }
+    asked_at = PLANTED(TICK_DATED_LATE) ? clock_wall_us() : asked_at;
     for (size_t i = 0; i < count; i++) {
-        int64_t next = ticker->marks[numbers[i]].next_offset;
+        int64_t next = PLANTED(TICK_AHEAD) ? ends[i] : ticker->marks[numbers[i]].next_offset;
         ticks[i] = (struct live_tick){ .partition = numbers[i], .next = next, .end = ends[i], .asked_at = asked_at };
         lag += ends[i] > next ? ends[i] - next : 0;
     }

@@ -263,6 +263,19 @@ void clients_close(void)
     arena_finish(&clients.arena);
 }
 
+bool client_some_acknowledged(struct zp_id *ret_id, int32_t *ret_partition)
+{
+    for (size_t i = clients.sent_count, newest = 3; i > 0 && newest > 0; i--) {
+        const struct sent *sent = &clients.sent[i - 1];
+        if (sent->is_acked && sent->command.type == CMD_ORDER_PLACE && (--newest == 0 || maybe(500))) {
+            *ret_id = sent->command.id;
+            *ret_partition = bus_partition_of_location(&sent->command.location_id);
+            return true;
+        }
+    }
+    return false;
+}
+
 void clients_nudge(void)
 {
     for (size_t i = 0; i < clients.location_count; i++) {

@@ -11,6 +11,8 @@ void clients_open(const struct zp_id *locations, size_t count);
 void clients_close(void);
 /* Sends what is due; gives when the next is. */
 int64_t clients_due(void);
+/* An order whose placement was acknowledged, one of the newest; false: there is none. */
+bool client_some_acknowledged(struct zp_id *ret_id, int32_t *ret_partition);
 /* Sends one more command to each location. */
 void clients_nudge(void);
 /* They have sent all they want to send. */

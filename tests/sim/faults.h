@@ -28,6 +28,7 @@
     X(CONSUMER_BREAKS,     1, "the consumer turns fatal") \
     X(PUSH_FAILS,         60, "the cache does not take a push") \
     X(PUSH_UNKNOWN,       60, "the cache takes a push and its word is lost") \
+    X(TICK_FAILS,        200, "a tick cannot be asked for or written") \
     X(SLOW,               30, "a call takes up to a second")
 
 /* Struck at a moment: name, times in a run at most. */

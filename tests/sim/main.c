@@ -1,4 +1,5 @@
 /* main.c: owns a run: one seed from its first command to the last check, and the program that runs many. */
+#include "absence.h"
 #include "bus.h"
 #include "checks.h"
 #include "clients.h"
@@ -70,6 +71,7 @@ static void open_all(uint64_t seed, bool traces)
     processes_open((int)chance_between(&sim.pace, 2, PROCESSES_MAX));
     clients_open(locations, location_count);
     screens_open(locations, location_count);
+    absence_open();
 }
 
 static void close_all(void)
@@ -96,6 +98,7 @@ static void go_on(void)
     next = sooner(next, clients_due());
     next = sooner(next, group_due());
     next = sooner(next, screens_due());
+    next = sooner(next, absence_due());
     next = sooner(next, processes_due());
     int64_t next_step = SIM_NEVER;
     if (processes_step(&next_step)) {

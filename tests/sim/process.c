@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define THREADS 3
 #define RESTART_US_MAX (8 * SIM_SECOND_US) /* longer than the group waits */
 
 struct process processes[PROCESSES_MAX];
@@ -47,6 +48,7 @@ static void run(void *arg)
 {
     struct process *process = arg;
     struct worker *worker = calloc(1, sizeof *worker);
+    struct ticker *ticker = NULL;
     char why[BUS_WHY_SIZE] = "";
     const struct store_settings store = { .uri = "simulated", .application = process->id };
     ZP_ASSERT(worker != NULL);
@@ -56,11 +58,12 @@ static void run(void *arg)
     worker->database_ok = true;
     actors_init(&worker->actors, (size_t)process->settings.locations_max);
     ZP_ASSERT(store_create(&store, &worker->store) == ZP_OK);
-    if (loop_open(worker, why) == ZP_OK) {
+    if (ticker_start(worker->settings, worker->marks, &ticker, why) == ZP_OK && loop_open(worker, why) == ZP_OK) {
         while (!process->stop_asked) {
             loop_come_round(worker);
         }
     }
+    ticker_stop(ticker);
     loop_close(worker);
     store_destroy(worker->store);
     process->worker = NULL;
@@ -99,8 +102,9 @@ void process_start(struct process *process)
 static void forget(struct process *process)
 {
     fiber_destroy(process->announcer);
+    fiber_destroy(process->ticker);
     fiber_destroy(process->main);
-    process->announcer = process->main = NULL;
+    process->announcer = process->main = process->ticker = NULL;
     process->worker = NULL;
     process->is_running = false;
     process->died_at = sim.now_us;
@@ -166,21 +170,21 @@ static void after_step(struct process *process)
 
 bool processes_step(int64_t *ret_next_us)
 {
-    struct process *ready[2 * PROCESSES_MAX];
-    struct fiber *fibers[2 * PROCESSES_MAX];
+    struct process *ready[THREADS * PROCESSES_MAX];
+    struct fiber *fibers[THREADS * PROCESSES_MAX];
     int64_t count = 0, next = SIM_NEVER;
     for (int i = 0; i < process_count; i++) {
         struct process *process = &processes[i];
-        struct fiber *both[2] = { process->main, process->announcer };
-        for (int k = 0; process->is_running && k < 2; k++) {
-            if (both[k] == NULL || fiber_is_done(both[k])) {
+        struct fiber *threads[THREADS] = { process->main, process->announcer, process->ticker };
+        for (int k = 0; process->is_running && k < THREADS; k++) {
+            if (threads[k] == NULL || fiber_is_done(threads[k])) {
                 continue;
             }
-            int64_t wake_at = fiber_wake_at(both[k]);
+            int64_t wake_at = fiber_wake_at(threads[k]);
             wake_at = wake_at < process->frozen_until ? process->frozen_until : wake_at;
             if (wake_at <= sim.now_us) {
                 ready[count] = process;
-                fibers[count++] = both[k];
+                fibers[count++] = threads[k];
             } else if (wake_at < next) {
                 next = wake_at;
             }

@@ -1,4 +1,4 @@
-/* process: a simulated worker: its memory, its two threads as fibers, and how it is killed, stopped and started. */
+/* process: a simulated worker: its memory, its three threads as fibers, and how it is killed, stopped and started. */
 #ifndef SIM_PROCESS_H
 #define SIM_PROCESS_H
 
@@ -18,7 +18,8 @@ struct process {
     int64_t cut_until;       /* hears nothing of the group */
     struct worker_settings settings;
     struct worker *worker;   /* in its own memory */
-    struct fiber *main, *announcer;
+    struct fiber *main, *announcer, *ticker;
+    bool ticker_stopped;
     bool announcer_woken;
     struct bus_consumer *consumer; /* the simulation's, while it has one */
     bool connection_lost;    /* the database ended its connection: heard of with the next call */

@@ -58,13 +58,14 @@ void __wrap_log_write(enum log_level level, const char *message, const struct lo
     }
 }
 
+/* Of a process, the ticker alone polls something: the descriptor by which it is stopped. */
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
-    if (process_now() == NULL || count > 0) {
+    if (process_now() == NULL) {
         return __real_poll(fds, count, timeout_ms);
     }
     fiber_sleep_until(sim.now_us + timeout_ms * (int64_t)1000);
-    return 0;
+    return count > 0 && process_now()->ticker_stopped;
 }
 
 /* ---- records and rules ----------------------------------------------------------------------------------------- */
