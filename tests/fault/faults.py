@@ -220,7 +220,7 @@ def fill_queue(means):
 
 def fill_disk(means):
     """Not a byte is left under PostgreSQL: its tables cannot grow, every other time its own log neither."""
-    means.ground.resize_disk(means.ground.disk_used() + 4096)
+    means.ground.fill_disk(4096)
     means.undo = lambda: means.ground.resize_disk(POSTGRES_BYTES)
     time.sleep(8)
     if means.chance.random() < 0.5:

@@ -219,7 +219,19 @@ class Ground:
         self.proxy.tell(link=name, do=what, delay_s=delay_s)
 
     def resize_disk(self, size):
-        subprocess.run(["mount", "-o", f"remount,size={size}", self.dir / "postgres"], check=True)
+        if not self.try_resize_disk(size):
+            raise RuntimeError(f"the disk under PostgreSQL cannot be made {size} bytes large")
+
+    def fill_disk(self, spare):
+        """Leaves about so many bytes. A size below what is used by then is refused: PostgreSQL may have written since."""
+        for _ in range(50):
+            if self.try_resize_disk(self.disk_used() + spare):
+                return
+        raise RuntimeError("the disk under PostgreSQL grows faster than it can be made small")
+
+    def try_resize_disk(self, size):
+        words = ["mount", "-o", f"remount,size={size}", self.dir / "postgres"]
+        return subprocess.run(words, stderr=subprocess.DEVNULL).returncode == 0
 
     def disk_used(self):
         facts = os.statvfs(self.dir / "postgres")
