@@ -140,8 +140,8 @@ static void a_snapshot_that_fails_leaves_no_transaction(void **state)
 
 static const struct change_row { const char *name, *change, *undo;
 } change_rows[] = {
-    { "a column with a default", "ALTER TABLE orders ADD colour text NOT NULL DEFAULT 'red'",
-      "ALTER TABLE orders DROP colour" },
+    { "a column with a default", "ALTER TABLE orders_all ADD colour text NOT NULL DEFAULT 'red'",
+      "ALTER TABLE orders_all DROP colour" },
     { "a column that is nullable", "ALTER TABLE commands ADD colour text", "ALTER TABLE commands DROP colour" },
     { "an attribute of a line", "ALTER TYPE order_line ADD ATTRIBUTE colour text",
       "ALTER TYPE order_line DROP ATTRIBUTE colour" },
@@ -188,11 +188,11 @@ static void a_commit_is_the_first_to_meet_a_grown_table(void **state)
     const struct zp_id owner = id_of(1), id = id_of(100);
     struct draft_batch *draft = draft_begin(3, &owner);
     draft_place(draft, make_order(&id, &location_id, 1, 1));
-    sql_run("ALTER TABLE orders ADD colour text NOT NULL DEFAULT 'red'");
+    sql_run("ALTER TABLE orders_all ADD colour text NOT NULL DEFAULT 'red'");
     assert_int_equal(draft_commit(draft), ZP_BUSY);
     OK(draft_commit(draft));
     assert_int_equal(sql_int("SELECT count(*) FROM orders WHERE colour = 'red'"), 1);
-    sql_run("ALTER TABLE orders DROP colour");
+    sql_run("ALTER TABLE orders_all DROP colour");
     store_disconnect(world.store);
 }
 
@@ -203,10 +203,10 @@ static void a_schema_that_lacks_something_is_busy_until_it_is_there(void **state
     const struct zp_id id = id_of(100);
     struct order read;
     struct store *store = world_store(5000);
-    sql_run("ALTER TABLE orders RENAME note TO remark");
+    sql_run("ALTER TABLE orders_all RENAME note TO remark");
     assert_int_equal(store_order_get(store, &id, &world.arena, &read), ZP_BUSY);
     assert_non_null(strstr(store_trouble(store)->why, "orders.note"));
-    sql_run("ALTER TABLE orders RENAME remark TO note");
+    sql_run("ALTER TABLE orders_all RENAME remark TO note");
     assert_int_equal(store_order_get(store, &id, &world.arena, &read), ZP_NOT_FOUND);
     store_destroy(store);
 }

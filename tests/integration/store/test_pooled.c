@@ -121,7 +121,8 @@ static void make_replica(void)
     OK(store_partition_take(world.store, 4, &ID_NONE, &owner, &row));
     sql_run("DROP SCHEMA IF EXISTS lagging CASCADE; CREATE SCHEMA lagging");
     sql_run("CREATE TABLE lagging.partitions (LIKE partitions INCLUDING ALL)");
-    sql_run("CREATE TABLE lagging.orders (LIKE orders INCLUDING ALL)");
+    sql_run("CREATE TABLE lagging.orders_all (LIKE orders INCLUDING ALL)");
+    sql_run("CREATE TABLE lagging.orders () INHERITS (lagging.orders_all)");
     sql_run("INSERT INTO lagging.partitions SELECT * FROM partitions");
     sql_run("INSERT INTO lagging.orders SELECT * FROM orders WHERE number <> 2");
 }
