@@ -1,8 +1,8 @@
 /* places: keeps the locations and their menus in memory, loaded from PostgreSQL by a thread of its own.
  *
  * Called by loops through their view. Invariants: a view never changes, a new load makes a new one; at most one load
- * runs at a time and one starts at most every LOAD_SPACING_US (and never takes more than a twentieth of the thread's
- * time); a load that fails leaves the old view in place. */
+ * runs at a time, and behind each there is a rest (places_rest_us), LOAD_REST_US_MAX at most; a load that fails leaves
+ * the old view in place. */
 #include "places.h"
 
 #include "call.h"
@@ -13,11 +13,12 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#define LOAD_SPACING_US INT64_C(250000)
+#define LOAD_REST_US_MIN INT64_C(250000)
+#define LOAD_REST_US_MAX INT64_C(10000000) /* so long a location may be unknown though somebody asks for it */
 #define LOAD_EVERY_US INT64_C(5000000)
 #define LOAD_AGAIN_US INT64_C(500000) /* after a load that failed */
-#define LOAD_SHARE 20 /* a load of d µs is followed by at least 20 d µs of rest */
-#define BEAT_US INT64_C(1000000) /* it rests longer than the watchdog waits */
+#define LOAD_SHARE 20 /* a load of d µs is followed by 20 d µs of rest, up to the longest rest */
+#define BEAT_US INT64_C(1000000) /* a rest may be longer than the watchdog waits */
 #define STATEMENT_TIMEOUT_MS 10000
 
 struct places {
@@ -145,6 +146,15 @@ static bool wait_for_turn(struct places *places, struct watch *watch, int64_t re
     return goes_on;
 }
 
+int64_t places_rest_us(enum zp_err err, int64_t took_us)
+{
+    if (err != ZP_OK) {
+        return LOAD_AGAIN_US; /* how long it waited in vain says nothing about what a load costs */
+    }
+    int64_t rest_us = took_us < LOAD_REST_US_MAX / LOAD_SHARE ? took_us * LOAD_SHARE : LOAD_REST_US_MAX;
+    return rest_us > LOAD_REST_US_MIN ? rest_us : LOAD_REST_US_MIN;
+}
+
 static void *run(void *arg)
 {
     struct places *places = arg;
@@ -153,9 +163,9 @@ static void *run(void *arg)
     while (wait_for_turn(places, watch, rest_us, idle_us, &attempt)) {
         watchdog_beat(watch);
         int64_t began_us = clock_mono_us();
-        idle_us = load(places, attempt) == ZP_OK ? LOAD_EVERY_US : LOAD_AGAIN_US;
-        int64_t took_us = clock_mono_us() - began_us;
-        rest_us = took_us * LOAD_SHARE > LOAD_SPACING_US ? took_us * LOAD_SHARE : LOAD_SPACING_US;
+        enum zp_err err = load(places, attempt);
+        idle_us = err == ZP_OK ? LOAD_EVERY_US : LOAD_AGAIN_US;
+        rest_us = places_rest_us(err, clock_mono_us() - began_us);
     }
     watchdog_unwatch(watch);
     return NULL;

@@ -40,6 +40,8 @@ void places_view_hold(const struct places_view *view);
 void places_view_release(const struct places_view *view); /* NULL is fine */
 /* Asks for a load that starts after now; gives the number that its attempt will have. Thread-safe. */
 int64_t places_ask(struct places *places);
+/* How long nobody loads, even if asked to, after a load that ended so and took so long. */
+int64_t places_rest_us(enum zp_err err, int64_t took_us);
 /* True when the last attempt to load went well. Thread-safe. */
 bool places_well(struct places *places, char *why, size_t why_size);
 
