@@ -94,8 +94,8 @@ struct live_item {
  * appends to the stream, sets the snapshots if newer, the open set, the head, and publishes to {L}:live. Also stores
  * the outcomes' receipts (first: who hears of an outcome may read it) and publishes refusals (notes without a seq,
  * in `refusals`; a duplicate's repeated announcement goes there too, of whatever type: such notes are told to
- * waiters and kept nowhere). ZP_OK, or ZP_BUSY: nothing is known. A settled receipt's submitted_at is the outcome's
- * `at`. */
+ * waiters and kept nowhere, but that a placement's order, if the note has it, becomes the snapshot where there is no
+ * newer one). ZP_OK, or ZP_BUSY: nothing is known. A settled receipt's submitted_at is the outcome's `at`. */
 enum zp_err live_push_items(struct live_push *push, struct live_item *items, size_t item_count,
                             const struct live_note *refusals, size_t refusal_count,
                             const struct outcome *outcomes, size_t outcome_count) ZP_MUST_CHECK;

@@ -471,6 +471,66 @@ static void outcomes_become_receipts_and_refusals_words(void **state)
     redisFree(client);
 }
 
+/* A regression: a placement that was sent once more, when Redis had nothing of it any more, left a snapshot that said
+ * "submitted", for an order that was served long ago. */
+static void a_repeated_placement_puts_its_newest_snapshot_back(void **state)
+{
+    (void)state;
+    NEEDS_REDIS();
+    redisContext *client = client_open(shared_uri());
+    struct live_push *push = push_open(shared_uri(), 5000);
+    struct history *history = history_create(0);
+    history_grow(history, 2);                   /* of the orders 1 and 2 */
+    history_add(history, test_id(1), 2, true);
+    history_add(history, test_id(2), 2, false);
+    assert_int_equal(push_events(push, history, 1, 4), LIVE_PUSHED);
+    const char *submitted = "ZN1O....0123456789abcdef0123456789abcdef";
+    static const struct {
+        const char *name, *has; /* how the snapshot is made */
+        uint32_t order;
+        int64_t version, want;
+        bool lives_on;
+    } rows[] = {
+        { "none, and closed", "DEL %s", 1, 2, 2, false },
+        { "none, and open", "DEL %s", 2, 2, 2, true },
+        { "none, and as it once was", "DEL %s", 2, 1, 1, true },
+        { "submitted, and closed", "SET %s %b", 1, 2, 2, false },
+        { "submitted, and open", "SET %s %b", 2, 2, 2, true },
+        { "of another type", "LPUSH %s x", 2, 2, 2, true },
+        { "too short to be one", "SET %s x", 2, 2, 2, true },
+        { "an older one", NULL, 2, 3, 3, true },
+        { "the same one", NULL, 2, 2, 2, true },
+        { "a newer one", NULL, 2, 1, 2, true },
+    };
+    for (size_t i = 0; i < ZP_COUNT(rows); i++) {
+        const struct zp_id id = test_id(rows[i].order);
+        const struct key key = live_key_order(&history->location_id, &id);
+        struct live_note again = history->notes[rows[i].order == 1 ? 2 : 3];
+        char placed[48] = { 0 };
+        memcpy(placed, submitted, strlen(submitted)); /* version 0 follows */
+        again.command_id = id;
+        print_message("  %s\n", rows[i].name);
+        again.version = 2;
+        client_do(client, "DEL %s", key.text);
+        assert_int_equal(live_push_items(push, NULL, 0, &again, 1, NULL, 0), ZP_OK);
+        if (rows[i].has != NULL) {
+            client_do(client, "DEL %s", key.text);
+            client_do(client, rows[i].has, key.text, placed, sizeof(placed));
+        }
+        again.version = rows[i].version;
+        assert_int_equal(live_push_items(push, NULL, 0, &again, 1, NULL, 0), ZP_OK);
+        assert_int_equal(snapshot_version(client, history, id), rows[i].want);
+        assert_int_equal(ttl_of(client, history, id) == -1, rows[i].lives_on);
+    }
+    struct live_note step = history->notes[3]; /* a refused step tells of its order, and keeps nothing */
+    client_do(client, "DEL %s", live_key_order(&history->location_id, &step.order_id).text);
+    assert_int_equal(live_push_items(push, NULL, 0, &step, 1, NULL, 0), ZP_OK);
+    assert_int_equal(snapshot_version(client, history, test_id(2)), 0);
+    history_destroy(history);
+    live_push_destroy(push);
+    redisFree(client);
+}
+
 static void ticks_are_written(void **state)
 {
     (void)state;
@@ -502,6 +562,7 @@ int main(void)
         cmocka_unit_test(damage_is_refilled),
         cmocka_unit_test(many_locations_go_together),
         cmocka_unit_test(outcomes_become_receipts_and_refusals_words),
+        cmocka_unit_test(a_repeated_placement_puts_its_newest_snapshot_back),
         cmocka_unit_test(ticks_are_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
