@@ -10,15 +10,18 @@ import hashlib
 import json
 import os
 import random
+import re
 import signal
+import socket
 import struct
+import subprocess
 import threading
 import time
 import uuid
 
 import pytest
 
-from harness import ROOT, eventually
+from harness import ROOT, Api, eventually
 
 CLIENTS = 6
 PARTITIONS = 64
@@ -289,6 +292,11 @@ def freeze_all(stack, part):
     return pids
 
 
+def thaw_all(pids):
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+
+
 @pytest.mark.parametrize("part", ["kafka", "postgres", "redis"])
 def test_a_worker_that_is_asked_to_ends_though_a_server_is_frozen(whole_stack, part):
     stack = whole_stack
@@ -300,8 +308,77 @@ def test_a_worker_that_is_asked_to_ends_though_a_server_is_frozen(whole_stack, p
         ends = ('"message":"worker stopped","code":0', '"message":"the process is ended as it stands')
         assert any(end in stack.log("worker-1") for end in ends), "it died of something else"
     finally:
-        for pid in frozen:
-            os.kill(pid, signal.SIGCONT)
+        thaw_all(frozen)
     stack.up()
     assert stack.order(placed["id"])["version"] >= 1
+    stack.place(wait_s=15).expect(201)
+
+
+# ---- a worker that is asked to end before it is one, and while it becomes one ----------------------------------------
+
+
+class OwnWorker:
+    """One more worker of the stack: its exit code is ours to see."""
+
+    def __init__(self, stack, tmp_path):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            ops = f"127.0.0.1:{listener.getsockname()[1]}"
+        self.ops = Api(f"http://{ops}", timeout_s=5)
+        self.log = tmp_path / "worker.log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [stack.env["ZAPORA_BIN"], "worker", "--ops-listen", ops, "--worker-id", "worker-own"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **stack.env})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    def says(self, words, timeout_s=60):
+        eventually(lambda: words in self.log.read_text(), timeout_s, what=f"the worker says {words}")
+
+    def owned(self):
+        page = self.ops.get("/metrics").body.decode()
+        return int(re.search(r"^zapora_worker_partitions_owned (\d+)$", page, re.MULTILINE).group(1))
+
+    def taking(self):
+        """How many it is taking over, which its readiness tells; 0 when it is well."""
+        found = re.search(r"(\d+) being taken over", self.ops.get("/readyz?verbose").body.decode())
+        return int(found.group(1)) if found else 0
+
+    def end(self):
+        """SIGTERM; the exit code, which has 10 s from here on, and the machine some more."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(15)
+
+
+def test_a_worker_that_waits_for_a_frozen_database_ends_when_asked_to(whole_stack, tmp_path):
+    frozen = freeze_all(whole_stack, "postgres")
+    try:
+        with OwnWorker(whole_stack, tmp_path) as worker:
+            worker.says('"message":"waiting for the log and the database"')
+            assert worker.end() == 0
+            assert '"message":"worker stopped","code":0' in worker.log.read_text()
+    finally:
+        thaw_all(frozen)
+
+
+def test_a_worker_amid_a_takeover_of_a_frozen_database_ends_when_asked_to(whole_stack, tmp_path):
+    """A regression: its 10 s began when the round was over, in which each partition waits for the database."""
+    stack = whole_stack
+    with OwnWorker(stack, tmp_path) as worker:
+        eventually(lambda: worker.owned() > 0, 60, 0.2, "it has joined the others")
+        frozen = freeze_all(stack, "postgres")
+        try:
+            stack.kill("worker-1")
+            stack.kill("worker-2")
+            eventually(lambda: worker.taking() > 0, 60, 0.2, "it takes over from the others")
+            ends = {0: '"message":"worker stopped","code":0', 1: '"message":"the process is ended as it stands'}
+            assert ends[worker.end()] in worker.log.read_text()
+        finally:
+            thaw_all(frozen)
+    stack.up()
     stack.place(wait_s=15).expect(201)
