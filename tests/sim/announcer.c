@@ -3,6 +3,7 @@
 #include "announce.h"
 
 #include "line.h"
+#include "memory.h"
 #include "process.h"
 #include "sim.h"
 
@@ -83,7 +84,9 @@ enum zp_err announcer_start(const struct worker_settings *settings, struct marks
                             struct announcer **ret_announcer, char why[BUS_WHY_SIZE])
 {
     struct announcer *a = calloc(1, sizeof *a);
-    ZP_ASSERT(a != NULL);
+    if (a == NULL) {
+        return ZP_NO_MEMORY;
+    }
     a->process = process_now();
     a->handed_end = &a->handed;
     a->line = (struct line){ .settings = settings, .marks = marks, .wake_fd = -1, .on_done = on_done, .arg = a };
@@ -94,7 +97,10 @@ enum zp_err announcer_start(const struct worker_settings *settings, struct marks
     }
     for (int i = 0; i < ANNOUNCER_TURNS; i++) {
         struct turn *turn = turn_create((size_t)settings->batch_records_max);
-        ZP_ASSERT(turn != NULL);
+        if (turn == NULL) {
+            announcer_free(a);
+            return ZP_NO_MEMORY;
+        }
         turn->next = a->pool;
         a->pool = turn;
     }

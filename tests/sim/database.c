@@ -6,6 +6,7 @@
 #include "database.h"
 
 #include "clients.h"
+#include "memory.h"
 #include "sim.h"
 #include "wraps.h"
 #include "zapora/planted.h"
@@ -220,7 +221,7 @@ static enum zp_err write_batch(struct store *store, const struct batch *batch)
 {
     SIM_MEMORY;
     bool owned = is_owned(batch);
-    enum zp_err err = __real_store_batch_commit(store, batch);
+    enum zp_err err = MEMORY_SPARE(__real_store_batch_commit(store, batch));
     if (err == ZP_OK && !owned) {
         sim_fail("fence", "a commit was written by who does not own the partition any more");
     }
@@ -286,11 +287,11 @@ enum zp_err __wrap_store_batch_commit(struct store *store, const struct batch *b
 {
     if (fails("commit", FAULT_COMMIT_FAILS)) {
         db.on_commit = failure(ZP_BUSY, some_sqlstate());
-        return __real_store_batch_commit(store, batch);
+        return MEMORY_SPARE(__real_store_batch_commit(store, batch));
     }
     if (is_poisoned(batch) || has_hiccup(batch)) {
         db.on_commit = failure(ZP_INTERNAL, "22P05");
-        return __real_store_batch_commit(store, batch);
+        return MEMORY_SPARE(__real_store_batch_commit(store, batch));
     }
     enum zp_err err = ZP_BUSY;
     if (lock_rows(batch)) {
@@ -307,7 +308,7 @@ enum zp_err __wrap_store_batch_load(struct store *store, const struct store_want
     if (fails("load", FAULT_LOAD_FAILS)) {
         db.on_load = failure(ZP_BUSY, some_sqlstate());
     }
-    enum zp_err err = __real_store_batch_load(store, wanted, arena, ret_found);
+    enum zp_err err = MEMORY_SPARE(__real_store_batch_load(store, wanted, arena, ret_found));
     point("loaded");
     return err;
 }
@@ -322,7 +323,7 @@ enum zp_err __wrap_store_partition_take(struct store *store, int32_t partition, 
     } else if (!wait_for_lock(partition, sim.now_us + LOCK_US)) {
         end_holder(partition);
     }
-    enum zp_err err = __real_store_partition_take(store, partition, was, owner, ret_partition);
+    enum zp_err err = MEMORY_SPARE(__real_store_partition_take(store, partition, was, owner, ret_partition));
     point("taken");
     return err == ZP_OK && fault_strikes(FAULT_TAKE_UNKNOWN) ? ZP_BUSY : err;
 }
@@ -333,7 +334,7 @@ enum zp_err __wrap_store_partition_try(struct store *store, int32_t partition, c
     if (fails("try", FAULT_TRY_FAILS) || !wait_for_lock(partition, sim.now_us + LOCK_US)) {
         db.on_try = failure(ZP_BUSY, some_sqlstate());
     }
-    enum zp_err err = __real_store_partition_try(store, partition, owner, offset);
+    enum zp_err err = MEMORY_SPARE(__real_store_partition_try(store, partition, owner, offset));
     point("tried");
     return err;
 }
@@ -343,7 +344,7 @@ enum zp_err __wrap_store_partition_release(struct store *store, const struct sto
     if (fails("release", FAULT_RELEASE_FAILS) || !wait_for_lock(partition->partition, sim.now_us + LOCK_US)) {
         return ZP_BUSY;
     }
-    enum zp_err err = __real_store_partition_release(store, partition);
+    enum zp_err err = MEMORY_SPARE(__real_store_partition_release(store, partition));
     point("released");
     return err;
 }
@@ -356,7 +357,7 @@ enum zp_err __wrap_store_outcomes_from(struct store *store, int32_t partition, i
     if (fails("outcomes", FAULT_READ_FAILS)) {
         db.on_outcomes = failure(ZP_BUSY, some_sqlstate());
     }
-    return __real_store_outcomes_from(store, partition, offset, limit, arena, ret_entries, ret_count);
+    return MEMORY_SPARE(__real_store_outcomes_from(store, partition, offset, limit, arena, ret_entries, ret_count));
 }
 
 enum zp_err __wrap_store_outcomes_purge(struct store *store, int32_t partition, int64_t before_us, int64_t limit,
@@ -365,7 +366,7 @@ enum zp_err __wrap_store_outcomes_purge(struct store *store, int32_t partition, 
     if (fails("purge", FAULT_READ_FAILS)) {
         return ZP_BUSY;
     }
-    return __real_store_outcomes_purge(store, partition, before_us, limit, ret_deleted);
+    return MEMORY_SPARE(__real_store_outcomes_purge(store, partition, before_us, limit, ret_deleted));
 }
 
 enum zp_err __wrap_store_heads(struct store *store, const int32_t *partitions, size_t partition_count,
@@ -374,7 +375,7 @@ enum zp_err __wrap_store_heads(struct store *store, const int32_t *partitions, s
     if (fails("heads", FAULT_READ_FAILS)) {
         return ZP_BUSY;
     }
-    return __real_store_heads(store, partitions, partition_count, arena, ret_heads, ret_count);
+    return MEMORY_SPARE(__real_store_heads(store, partitions, partition_count, arena, ret_heads, ret_count));
 }
 
 enum zp_err __wrap_store_refill_get(struct store *store, const struct zp_id *location_id, int64_t open_max,
@@ -383,7 +384,8 @@ enum zp_err __wrap_store_refill_get(struct store *store, const struct zp_id *loc
     if (fails("snapshot", FAULT_READ_FAILS)) {
         db.on_refill = failure(ZP_BUSY, some_sqlstate());
     }
-    enum zp_err err = __real_store_refill_get(store, location_id, open_max, event_limit, arena, ret_refill);
+    enum zp_err err = MEMORY_SPARE(__real_store_refill_get(store, location_id, open_max, event_limit, arena,
+                                                               ret_refill));
     point("snapshot read");
     return err;
 }

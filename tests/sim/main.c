@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "database.h"
 #include "fake_live.h"
+#include "memory.h"
 #include "reader.h"
 #include "screens.h"
 #include "sim.h"
@@ -181,6 +182,7 @@ struct options { uint64_t first, count; double seconds; bool traces; };
 
 static const char usage[] =
     "Usage: sim [--seed N [--trace]] [--from N] [--count N] [--seconds N] [--twice] [--plant BUG] [--list-bugs]\n"
+    "           [--torture N | --torture-every N]\n"
     "\n"
     "Runs the worker against a simulated log, database, cache and clock. A run is its seed: the same seed gives the\n"
     "same bytes, whose digest is printed. Without options: seeds 1 to 1000.\n"
@@ -192,6 +194,9 @@ static const char usage[] =
     "  --seconds N   as many of them as fit\n"
     "  --twice       each seed twice, and the digests compared\n"
     "  --plant BUG   with a bug that the build has (-Dplanted_bugs=true); --list-bugs names them\n"
+    "  --torture N   the N-th allocation of the processes fails, once\n"
+    "  --torture-every N  each seed again and again: one allocation fails in each run, the next time N further on,\n"
+    "                until a run does not meet its own\n"
     "\n"
     "Exits 0 when every run was well, 1 when one was not: its seed is printed.\n";
 
@@ -282,6 +287,47 @@ static int run_many(const struct options *options, bool twice)
     return 0;
 }
 
+/* ---- torture --------------------------------------------------------------------------------------------------- */
+
+/* Lets one allocation of a seed's processes fail, then the next but stride - 1, until a run does not meet its own. */
+static int torture_seed(uint64_t seed, uint64_t stride, bool traces, uint64_t first, uint64_t *ret_runs)
+{
+    uint64_t runs = 0;
+    bool met = true;
+    for (uint64_t n = first; met && !sim.failed; n += stride) {
+        memory_torture = (struct memory_torture){ .chosen = n };
+        run_seed(seed, traces);
+        met = memory_torture.caller != NULL;
+        runs += met;
+    }
+    if (sim.failed) {
+        printf("torture: allocation %llu of seed %llu failed, called from %p\n",
+               (unsigned long long)memory_torture.chosen, (unsigned long long)seed, memory_torture.caller);
+        printf("seed %" PRIu64 " failed: %s: %s\n", sim.seed, sim.check, sim.why);
+        printf("replay: sim --torture %" PRIu64 " --seed %" PRIu64 " --trace\n", memory_torture.chosen, seed);
+    } else {
+        printf("torture: seed %" PRIu64 ": %" PRIu64 " allocations, %" PRIu64 " of them failed, one a run, all well\n",
+               seed, memory_torture.seen, runs);
+    }
+    *ret_runs += runs;
+    return sim.failed;
+}
+
+static int torture_many(const struct options *options, uint64_t stride)
+{
+    uint64_t runs = 0;
+    double began = seconds_now();
+    for (uint64_t i = 0; i < options->count; i++) {
+        if (torture_seed(options->first + i, stride, options->traces, 1 + i % stride, &runs) != 0) {
+            return 1;
+        }
+    }
+    printf("torture: %" PRIu64 " runs, all well: %.1f s\n", runs, seconds_now() - began);
+    return 0;
+}
+
+/* ---- main ------------------------------------------------------------------------------------------------------ */
+
 int main(int argc, char **argv)
 {
     static const struct option known[] = {
@@ -289,10 +335,12 @@ int main(int argc, char **argv)
         { "help", no_argument, NULL, 'h' },        { "list-bugs", no_argument, NULL, 'l' },
         { "plant", required_argument, NULL, 'p' }, { "seconds", required_argument, NULL, 's' },
         { "seed", required_argument, NULL, 'n' },  { "trace", no_argument, NULL, 't' },
-        { "twice", no_argument, NULL, '2' },       { 0 },
+        { "twice", no_argument, NULL, '2' },       { "torture", required_argument, NULL, 'T' },
+        { "torture-every", required_argument, NULL, 'S' }, { 0 },
     };
     struct options options = { .first = 1, .count = 1000 };
-    bool single = false, twice = false;
+    bool single = false, twice = false, tortures = false;
+    uint64_t stride = 1, allocation = 0;
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (option) {
         case 'c': options.count = strtoull(optarg, NULL, 10); break;
@@ -308,11 +356,17 @@ int main(int argc, char **argv)
         case 's': options.seconds = strtod(optarg, NULL); options.count = UINT64_MAX; break;
         case 't': options.traces = true; break;
         case '2': twice = true; break;
+        case 'T': allocation = strtoull(optarg, NULL, 10); break;
+        case 'S': stride = strtoull(optarg, NULL, 10); tortures = true; break;
         case 'h': fputs(usage, stdout); return 0;
         default: fputs(usage, stderr); return 2;
         }
     }
     signal(SIGABRT, on_abort);
     crypto_start();
+    memory_torture.chosen = allocation;
+    if (tortures) {
+        return stride == 0 ? 2 : torture_many(&options, stride);
+    }
     return single ? run_one(options.first, options.traces) : run_many(&options, twice);
 }

@@ -19,6 +19,8 @@ void __wrap_free(void *piece);
 struct slot { void *piece; int owner; };
 
 int memory_owner = MEMORY_OF_SIM;
+struct memory_torture memory_torture;
+static int spared;
 static struct slot *slots;
 static size_t slot_count, taken;
 
@@ -87,19 +89,39 @@ static void forget(const void *piece)
     taken--;
 }
 
+int memory_spare_begin(void)
+{
+    return spared++;
+}
+
+void memory_spare_end(int *before)
+{
+    spared = *before;
+}
+
+static bool fails(const void *caller)
+{
+    if (memory_owner == MEMORY_OF_SIM || spared > 0 || ++memory_torture.seen != memory_torture.chosen) {
+        return false;
+    }
+    memory_torture.caller = caller;
+    sim_trace("fault: allocation %llu fails", (unsigned long long)memory_torture.seen);
+    return true;
+}
+
 void *__wrap_malloc(size_t size)
 {
-    return note(__real_malloc(size));
+    return fails(__builtin_return_address(0)) ? NULL : note(__real_malloc(size));
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-    return note(__real_calloc(count, size));
+    return fails(__builtin_return_address(0)) ? NULL : note(__real_calloc(count, size));
 }
 
 void *__wrap_realloc(void *piece, size_t size)
 {
-    void *moved = __real_realloc(piece, size);
+    void *moved = fails(__builtin_return_address(0)) ? NULL : __real_realloc(piece, size);
     if (moved != NULL) {
         forget(piece);
         note(moved);

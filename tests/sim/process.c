@@ -44,20 +44,27 @@ void process_wake_announcer(struct process *process)
 
 /* ---- its main thread --------------------------------------------------------------------------------------- */
 
+/* The real one is no allocation, and a worker without a store says so and ends. */
+static struct worker *make_worker(struct process *process)
+{
+    MEMORY_SPARED;
+    const struct store_settings store = { .uri = "simulated", .application = process->id };
+    struct worker *worker = calloc(1, sizeof *worker);
+    ZP_ASSERT(worker != NULL && store_create(&store, &worker->store) == ZP_OK);
+    return worker;
+}
+
 static void run(void *arg)
 {
     struct process *process = arg;
-    struct worker *worker = calloc(1, sizeof *worker);
+    struct worker *worker = make_worker(process);
     struct ticker *ticker = NULL;
     char why[BUS_WHY_SIZE] = "";
-    const struct store_settings store = { .uri = "simulated", .application = process->id };
-    ZP_ASSERT(worker != NULL);
     process->worker = worker;
     worker->settings = &process->settings;
     worker->records_limit = (size_t)process->settings.batch_records_max;
     worker->database_ok = true;
     actors_init(&worker->actors, (size_t)process->settings.locations_max);
-    ZP_ASSERT(store_create(&store, &worker->store) == ZP_OK);
     if (ticker_start(worker->settings, worker->marks, &ticker, why) == ZP_OK && loop_open(worker, why) == ZP_OK) {
         while (!process->stop_asked) {
             loop_come_round(worker);

@@ -2,6 +2,7 @@
  * are the simulation's own. */
 #include "bus.h"
 #include "clients.h"
+#include "memory.h"
 #include "process.h"
 #include "sim.h"
 #include "wraps.h"
@@ -113,7 +114,8 @@ enum zp_err __wrap_bus_offsets(const char *brokers, const char *topic, const int
         snprintf(why, BUS_WHY_SIZE, "simulated");
         return ZP_BUSY;
     }
-    enum zp_err err = __real_bus_offsets(brokers, topic, partitions, count, timeout_ms, ret_first, ret_end, why);
+    enum zp_err err = MEMORY_SPARE(__real_bus_offsets(brokers, topic, partitions, count, timeout_ms, ret_first, ret_end,
+                                                   why));
     point("offsets known");
     return err;
 }
@@ -125,7 +127,7 @@ enum zp_err __wrap_bus_reader_create(const char *brokers, const char *topic, con
         snprintf(why, BUS_WHY_SIZE, "simulated");
         return ZP_BUSY;
     }
-    return __real_bus_reader_create(brokers, topic, ranges, count, ret_reader, why);
+    return MEMORY_SPARE(__real_bus_reader_create(brokers, topic, ranges, count, ret_reader, why));
 }
 
 enum zp_err __wrap_bus_reader_next(struct bus_reader *reader, int timeout_ms, struct record **ret_record,
@@ -135,5 +137,5 @@ enum zp_err __wrap_bus_reader_next(struct bus_reader *reader, int timeout_ms, st
     if (fails("reader: next", FAULT_READER_FAILS, timeout_ms)) {
         return ZP_BUSY;
     }
-    return __real_bus_reader_next(reader, timeout_ms, ret_record, ret_done);
+    return MEMORY_SPARE(__real_bus_reader_next(reader, timeout_ms, ret_record, ret_done));
 }

@@ -3,6 +3,7 @@
 #include "absence.h"
 #include "bus.h"
 #include "fake_live.h"
+#include "memory.h"
 #include "process.h"
 #include "sim.h"
 #include "wraps.h"
@@ -43,6 +44,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
 {
     (void)attr;
     struct process *process = process_now();
+    MEMORY_SPARED;
     struct start *start = malloc(sizeof *start);
     ZP_ASSERT(start != NULL);
     *start = (struct start){ thread_run, arg };
