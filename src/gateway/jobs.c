@@ -68,10 +68,15 @@ static enum job_kind choose(const struct jobs *jobs)
     return jobs->queues[JOB_HASH].count > 0 && may_hash ? JOB_HASH : JOB_KIND_COUNT;
 }
 
+bool jobs_ping_is_due(_Atomic int64_t *pinged_us, int64_t now_us)
+{
+    int64_t last_us = atomic_load(pinged_us);
+    return now_us - last_us >= PING_EVERY_MS * 1000 / 2 && atomic_compare_exchange_strong(pinged_us, &last_us, now_us);
+}
+
 static void ping(struct jobs *jobs, struct store *store)
 {
-    int64_t now_us = clock_mono_us();
-    if (now_us - atomic_exchange(&jobs->pinged_us, now_us) >= PING_EVERY_MS * 1000 / 2) {
+    if (jobs_ping_is_due(&jobs->pinged_us, clock_mono_us())) {
         int64_t version;
         atomic_store(&jobs->postgres_well, store_schema_version(store, &version) == ZP_OK);
     }

@@ -34,5 +34,9 @@ void jobs_destroy(struct jobs *jobs); /* NULL is fine */
 bool jobs_submit(struct jobs *jobs, enum job_kind kind, struct job *job);
 /* True when the last question to PostgreSQL was answered. Thread-safe. */
 bool jobs_postgres_well(struct jobs *jobs, char *why, size_t why_size);
+/* Whether a helper that comes round now is the one to ask PostgreSQL; pinged_us, when that was last done, then is now.
+ * Who does not ask leaves it: helpers that come round one shortly after the other would else put the question off for
+ * ever. Thread-safe. */
+bool jobs_ping_is_due(_Atomic int64_t *pinged_us, int64_t now_us);
 
 #endif
