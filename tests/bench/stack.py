@@ -62,10 +62,12 @@ class Stack:
                        check=True, stdout=subprocess.DEVNULL)
 
     def pids(self):
-        folder = os.path.join(self.dir, "run")
+        return self.pids_of([*self.gateways, *self.workers, "kafka", "postgres", "redis"])
+
+    def pids_of(self, names):
         result = {}
-        for name in [*self.gateways, *self.workers, "kafka", "postgres", "redis"]:
-            with open(os.path.join(folder, name + ".pid")) as file:
+        for name in names:
+            with open(os.path.join(self.dir, "run", name + ".pid")) as file:
                 result[name] = int(file.read())
         return result
 
