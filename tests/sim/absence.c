@@ -2,11 +2,12 @@
  *
  * As the gateway's absence.c does it, with the same proof. Redis has lost every snapshot, so that nothing but the ticks
  * stands between an acknowledged order and a 404. Invariant: whoever asks for what was acknowledged is not told that it
- * does not exist. */
+ * does not exist, unless it was settled so long ago that its outcome may have been purged. */
 #include "absence.h"
 
 #include "clients.h"
 #include "fake_store.h"
+#include "reader.h"
 #include "sim.h"
 
 #include <string.h>
@@ -49,10 +50,19 @@ static void begin(void)
     asking.next_at = sim.now_us + chance_between(&sim.clients, 1, SIM_SECOND_US / 4);
 }
 
+/* Settled longer ago than outcomes are kept: a command that was sent again days later is answered with its first
+ * outcome, which may be purged right after. */
+static bool may_be_forgotten(const struct zp_id *id)
+{
+    const struct fact *fact = reader_fact(id);
+    return fact != NULL && fact->at < clock_wall_us() - STORE_OUTCOMES_KEPT_US;
+}
+
 static void answer_404(void)
 {
+    bool is_known = fake_order(&asking.id) != NULL || fake_outcome(&asking.id) != NULL;
     /* A database that fell back under running workers may not have what it had: see database.h. */
-    if (fake_order(&asking.id) == NULL && fake_outcome(&asking.id) == NULL && sim.struck[FAULT_FAILOVER] == 0) {
+    if (!is_known && !may_be_forgotten(&asking.id) && sim.struck[FAULT_FAILOVER] == 0) {
         sim_fail("false 404", "an acknowledged order is said not to exist; the tick: next %lld, end %lld",
                  (long long)asking.ticks[asking.partition].next, (long long)asking.ticks[asking.partition].end);
     }
@@ -65,10 +75,10 @@ static void go_on(void)
         begin();
         return;
     }
-    if (asking.proved) {
-        answer_404();
-    } else if (sim.now_us - asking.arrived_at > PROVE_US) {
+    if (sim.now_us - asking.arrived_at > PROVE_US + (asking.proved ? READ_US_MAX : 0)) {
         asking.id = (struct zp_id){ { 0 } }; /* 503: not known yet */
+    } else if (asking.proved) {
+        answer_404();
     } else {
         asking.proved = live_tick_proves(&asking.ticks[asking.partition], asking.arrived_at);
     }
