@@ -1,7 +1,8 @@
 /* Owns the way of a turn from its commit to everybody who hears of it: produced, acknowledged, pushed. Called by the
  * announcer, whose thread it is; the tests' simulation calls the same steps without one.
- * Invariants: outcomes of a partition are produced in the order of their command offsets; nothing is pushed that the
- * log has not acknowledged; a turn in the line is owned by it and leaves it through on_done. */
+ * Invariants: outcomes of a partition are produced in the order of their command offsets, and a parked one after its
+ * dead letter is acknowledged: a database that fell back folds what the log has, and writes no letter for it. Nothing
+ * is pushed that the log has not acknowledged; a turn in the line is owned by it and leaves it through on_done. */
 #include "line.h"
 
 #include "metrics.h"
@@ -27,7 +28,7 @@ static void on_delivery(void *opaque, const struct bus_delivery *delivery)
 {
     const struct told *told = opaque;
     struct turn *turn = told->entry->turn;
-    turn->unacked--;
+    *(told->is_dead_letter ? &turn->letters_unacked : &turn->unacked) -= 1;
     if (delivery->ack != BUS_ACKED) {
         turn->failed = true;
         return;
@@ -106,21 +107,34 @@ static void push_turn(struct line *line, struct turn *turn)
     }
 }
 
-/* Produces as far as the queue takes it. */
+typedef enum zp_err publish_fn(struct bus_producer *producer, struct turn *turn, struct entry *entry);
+
+/* Publishes one side of a turn's entries, from *done on, as far as the queue takes it. */
+static bool produce_all(struct line *line, struct turn *turn, publish_fn *publish, size_t *done)
+{
+    for (; *done < turn->count; ++*done) {
+        enum zp_err err = publish(line->producer, turn, &turn->entries[*done]);
+        if (err != ZP_OK) {
+            turn->failed |= err != ZP_BUSY;
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool letters_are_safe(const struct turn *turn)
+{
+    return !turn->failed && turn->letters_unacked == 0;
+}
+
+/* Produces as far as the queue takes it, and no outcome of a turn before its letters are acknowledged. */
 static void produce(struct line *line)
 {
     while (line->producing != NULL) {
         struct turn *turn = line->producing;
-        while (turn->produced < turn->count) {
-            enum zp_err err = publish_entry(line->producer, turn, &turn->entries[turn->produced]);
-            if (err == ZP_BUSY) {
-                return;
-            }
-            if (err != ZP_OK) {
-                turn->failed = true;
-                return;
-            }
-            turn->produced++;
+        if (!produce_all(line, turn, publish_letter, &turn->lettered) || !letters_are_safe(turn) ||
+            !produce_all(line, turn, publish_outcome, &turn->produced)) {
+            return;
         }
         if (PLANTED(MARK_BEFORE_ACK)) {
             move_marks(line, turn);
@@ -147,7 +161,8 @@ static void settle_turns(struct line *line)
 {
     while (line->first != NULL) {
         struct turn *turn = line->first;
-        bool is_settled = !turn->failed && turn->produced == turn->count && turn->unacked == 0;
+        bool is_settled = !turn->failed && turn->produced == turn->count &&
+                          turn->unacked + turn->letters_unacked == 0;
         if (!is_settled) {
             line->failed = turn->failed || is_overdue(turn) || bus_producer_broken(line->producer);
             return;
@@ -220,8 +235,8 @@ void line_renew(struct line *line)
 void line_step(struct line *line)
 {
     if (!line->failed) {
-        produce(line);
         bus_producer_poll(line->producer, 0);
+        produce(line);
         settle_turns(line);
     }
     refiller_step(&line->refiller);

@@ -4,9 +4,11 @@
 
 #include "turn.h"
 
-/* Queues what the log carries of an entry, and counts it in turn->unacked; deliveries come back with a struct told. A
- * duplicate carries nothing. ZP_OK; ZP_BUSY: the queue is full, call again for the same entry; ZP_TOO_LARGE or
+/* Queues the dead letter of a parked entry, and counts it in turn->letters_unacked; its delivery comes back with a
+ * struct told. Others have none. ZP_OK; ZP_BUSY: the queue is full, call again for the same entry; ZP_TOO_LARGE or
  * ZP_NO_MEMORY. */
-enum zp_err publish_entry(struct bus_producer *producer, struct turn *turn, struct entry *entry) ZP_MUST_CHECK;
+enum zp_err publish_letter(struct bus_producer *producer, struct turn *turn, struct entry *entry) ZP_MUST_CHECK;
+/* The same for what the events topic carries of an entry, counted in turn->unacked. A duplicate carries nothing. */
+enum zp_err publish_outcome(struct bus_producer *producer, struct turn *turn, struct entry *entry) ZP_MUST_CHECK;
 
 #endif

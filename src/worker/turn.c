@@ -32,6 +32,8 @@ void turn_reset(struct turn *turn)
     turn->count = 0;
     turn->slice_count = 0;
     turn->are_facts = false;
+    turn->lettered = 0;
+    turn->letters_unacked = 0;
     turn->produced = 0;
     turn->unacked = 0;
     turn->waiting_since_us = 0;

@@ -43,7 +43,6 @@ struct entry {
     struct live_head head;           /* the location's head after it */
     const struct order *order;       /* as it is after it, or for a duplicate as it is now; NULL when there is none */
     struct turn *turn;
-    bool dead_sent;                  /* the dead letter is with the producer */
     int64_t log_offset;              /* of its event in the events topic, once acknowledged */
     struct told {
         struct entry *entry;
@@ -69,8 +68,8 @@ struct turn {
     size_t slice_count;
     bool are_facts;                  /* of a fold */
     /* the announcer's */
-    size_t produced;                 /* entries handed to the producer or in no need of it */
-    size_t unacked;
+    size_t lettered, letters_unacked; /* entries whose dead letter is with the producer or that need none */
+    size_t produced, unacked;        /* entries whose outcome is with the producer or that tell none */
     int64_t handed_at_us;
     int64_t waiting_since_us;        /* first in the line and not acknowledged; 0: not yet */
     bool failed;                     /* a record was not acknowledged */

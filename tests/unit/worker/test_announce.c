@@ -195,6 +195,42 @@ static void heed(void)
     assert_int_equal(world->partitions[P].state, PARTITION_OWNED);
 }
 
+static bool a_letter_is_written(void)
+{
+    return fake_log_end(FAKE_DEAD_LETTERS, P) == 1;
+}
+
+static void a_parked_outcome_waits_for_its_letter(void **state)
+{
+    (void)state;
+    bus.holds_acks = true;
+    post_garbage(P, "strange key", "strange value");
+    assert_int_equal(come_round(), 1);
+    wait_until(a_letter_is_written);
+    assert_false(announcer_drain(world->announcer, 50));
+    assert_int_equal(fake_log_end(FAKE_EVENTS, P), 2);
+    bus.holds_acks = false;
+    fake_announcer_publish(world->announcer);
+    assert_int_equal(fake_log_end(FAKE_EVENTS, P), 3);
+    assert_int_equal(fake_log_end(FAKE_DEAD_LETTERS, P), 1);
+    assert_int_equal(world->marks[P].published_offset, 3);
+}
+
+static void a_parked_outcome_whose_letter_was_refused_is_not_written(void **state)
+{
+    (void)state;
+    bus.refusals = 1;
+    post_garbage(P, "strange key", "strange value");
+    assert_int_equal(come_round(), 1);
+    wait_until(has_failed);
+    assert_int_equal(fake_log_end(FAKE_EVENTS, P), 2);
+    assert_int_equal(fake_log_end(FAKE_DEAD_LETTERS, P), 0);
+    heed();
+    fake_announcer_publish(world->announcer);
+    assert_int_equal(fake_log_end(FAKE_EVENTS, P), 3);
+    assert_int_equal(fake_log_end(FAKE_DEAD_LETTERS, P), 1);
+}
+
 static void what_the_log_refused_is_published_after_a_takeover(void **state)
 {
     (void)state;
@@ -427,6 +463,8 @@ int main(void)
         TEST(outcomes_stand_in_the_order_of_their_commands),
         TEST(a_duplicate_is_told_and_not_published),
         TEST(a_letter_says_where_it_came_from),
+        TEST(a_parked_outcome_waits_for_its_letter),
+        TEST(a_parked_outcome_whose_letter_was_refused_is_not_written),
         TEST(what_the_log_refused_is_published_after_a_takeover),
         TEST(renewing_gives_every_turn_back),
         TEST(all_turns_under_way_is_congestion),
