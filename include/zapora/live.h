@@ -132,9 +132,8 @@ enum zp_err live_push_ticks(struct live_push *push, const struct live_tick *tick
 
 /* An order's snapshot as it is kept. */
 struct live_snapshot {
-    int64_t version;           /* 0: submitted, not yet applied */
+    int64_t version;
     struct zp_id owner;
-    int64_t offset;            /* of the placement, while submitted; -1 else */
     const char *json; size_t json_len;
     struct live_tick tick;     /* the partition's, read at the same time; asked_at 0: none */
 };
@@ -212,12 +211,11 @@ struct live_receipt {
 typedef void live_receipt_cb(void *arg, enum zp_err err, const struct live_receipt *receipt);
 void live_hub_receipt_get(struct live_hub *hub, const struct zp_id *command_id, live_receipt_cb *cb, void *arg);
 
-/* Writes the receipt and, for a placement, the submitted snapshot (json) — each only if absent. cb may be NULL. */
+/* Writes a command's receipt, if there is none. cb may be NULL. */
 struct live_submission {
     const struct command *command;
     int32_t partition;
     int64_t offset;
-    const char *json; size_t json_len;
 };
 typedef void live_done_cb(void *arg, enum zp_err err);
 void live_hub_submitted(struct live_hub *hub, const struct live_submission *submission, live_done_cb *cb, void *arg);

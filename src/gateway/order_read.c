@@ -1,7 +1,7 @@
-/* order_read: an order's newest state: Redis' snapshot, else PostgreSQL's row, else the outcome of a placement that
- * left no row.
+/* order_read: an order's newest state: Redis' snapshot, else the receipt of a placement that is not settled, else
+ * PostgreSQL's row, else the outcome of a placement that left no row.
  *
- * Called by orders.c, wait.c and order_stream.c. Invariants: a submitted snapshot is believed only until the
+ * Called by orders.c, wait.c and order_stream.c. Invariants: a receipt that is not settled is believed only until the
  * partition's owner says that it has applied the placement: then the push was lost, and PostgreSQL knows; and a row is
  * shown only when PostgreSQL is not behind the head that Redis knew before: a database that was put back may have the
  * order as it once was. */
@@ -18,10 +18,8 @@ struct reading {
     int64_t version_min;
     int64_t known_head;  /* Redis' seq before PostgreSQL was asked; 0: it knew none */
     order_read_cb *cb;
-    /* The submitted snapshot, in case PostgreSQL is away. */
-    char *submitted_json;
-    size_t submitted_len;
-    struct zp_id submitted_owner;
+    struct live_tick tick;
+    struct order_found fallback; /* old, but true when it was written: for when PostgreSQL is away; or ZP_NOT_FOUND */
 };
 
 /* What a helper thread is asked, and what it found. */
@@ -99,19 +97,11 @@ static void give(struct reading *reading, const struct order_found *found)
     reading->cb(reading->call, found);
 }
 
-static void give_submitted(struct reading *reading)
-{
-    give(reading, &(struct order_found){
-        .err = ZP_OK, .version = 0, .owner = reading->submitted_owner,
-        .json = reading->submitted_json, .json_len = reading->submitted_len,
-    });
-}
-
 /* Without the table's word. */
 static void give_otherwise(struct reading *reading, enum zp_err err)
 {
-    if (reading->submitted_json != NULL) {
-        give_submitted(reading); /* old, but true when it was written */
+    if (reading->fallback.err == ZP_OK) {
+        give(reading, &reading->fallback);
     } else {
         give(reading, &(struct order_found){ .err = err == ZP_NOT_FOUND ? ZP_NOT_FOUND : ZP_BUSY });
     }
@@ -158,35 +148,73 @@ static void ask_table(struct reading *reading)
     live_hub_head_get(reading->call->loop->hub, &reading->location_id, reading->partition, on_head, reading);
 }
 
-/* Redis may lack a push: it was full, or away. */
-static bool is_outdated(const struct reading *reading, const struct live_snapshot *snapshot)
+static void keep(struct reading *reading, int64_t version, const struct zp_id *owner, const char *json, size_t json_len)
 {
-    bool passed = snapshot->version == 0 && snapshot->tick.asked_at > 0 && snapshot->offset < snapshot->tick.next;
-    return passed || snapshot->version < reading->version_min;
+    char *copy = arena_strndup(&reading->call->arena, json, json_len);
+    if (copy != NULL) {
+        reading->fallback = (struct order_found){
+            .err = ZP_OK, .version = version, .owner = *owner, .json = copy, .json_len = json_len,
+        };
+    }
+}
+
+static void keep_submitted(struct reading *reading, const struct live_receipt *receipt)
+{
+    const struct command placement = { .id = reading->order_id, .order_id = reading->order_id,
+                                       .location_id = receipt->location_id, .submitted_at = receipt->submitted_at };
+    struct buffer json;
+    buffer_init(&json, CALL_ANSWER_BYTES_MAX);
+    message_submitted_json(&placement, &json);
+    if (json.err == ZP_OK) {
+        keep(reading, 0, &receipt->user_id, json.data, json.len);
+    }
+    buffer_finish(&json);
+}
+
+/* A placement's id is its order's. */
+static void on_receipt(void *arg, enum zp_err err, const struct live_receipt *receipt)
+{
+    struct reading *reading = arg;
+    struct call *call = reading->call;
+    if (call_open(call)) {
+        bool is_open = err == ZP_OK && !receipt->settled && id_equal(&receipt->order_id, &reading->order_id);
+        bool is_passed = is_open && reading->tick.asked_at > 0 && receipt->offset < reading->tick.next;
+        if (is_open) {
+            keep_submitted(reading, receipt);
+        }
+        if (is_open && !is_passed && reading->version_min <= 0 && reading->fallback.err == ZP_OK) {
+            give(reading, &reading->fallback);
+        } else {
+            ask_table(reading);
+        }
+    }
+    call_release(call);
 }
 
 static void on_snapshot(void *arg, enum zp_err err, const struct live_snapshot *snapshot)
 {
     struct reading *reading = arg;
     struct call *call = reading->call;
-    if (err == ZP_OK) {
+    if (err == ZP_OK || err == ZP_NOT_FOUND) {
         mailbox_tick(call->loop, &snapshot->tick);
+        reading->tick = snapshot->tick;
     }
     if (!call_open(call)) {
         call_release(call);
         return;
     }
-    if (err == ZP_OK && !is_outdated(reading, snapshot)) {
+    if (err == ZP_OK && snapshot->version >= reading->version_min) {
         give(reading, &(struct order_found){
             .err = ZP_OK, .version = snapshot->version, .owner = snapshot->owner,
             .json = snapshot->json, .json_len = snapshot->json_len,
         });
+    } else if (err == ZP_OK) { /* Redis lacks a push: it was full, or away */
+        keep(reading, snapshot->version, &snapshot->owner, snapshot->json, snapshot->json_len);
+        ask_table(reading);
+    } else if (err == ZP_NOT_FOUND) {
+        call_hold(call);
+        live_hub_receipt_get(call->loop->hub, &reading->order_id, on_receipt, reading);
     } else {
-        if (err == ZP_OK) {
-            reading->submitted_json = arena_strndup(&call->arena, snapshot->json, snapshot->json_len);
-            reading->submitted_len = snapshot->json_len;
-            reading->submitted_owner = snapshot->owner;
-        }
         ask_table(reading);
     }
     call_release(call);
@@ -205,7 +233,7 @@ void order_read(struct call *call, const struct zp_id *location_id, int32_t part
     }
     *reading = (struct reading){
         .call = call, .location_id = *location_id, .order_id = *order_id, .partition = partition,
-        .version_min = version_min, .cb = cb
+        .version_min = version_min, .cb = cb, .fallback.err = ZP_NOT_FOUND,
     };
     call->reading = reading;
     call_hold(call);

@@ -78,20 +78,12 @@ static void on_stored(void *arg, enum zp_err err)
 static void store(struct submission *submission)
 {
     struct call *call = submission->call;
-    struct live_submission live = {
+    const struct live_submission live = {
         .command = &submission->command, .partition = submission->publication.partition,
         .offset = submission->publication.offset,
     };
-    struct buffer json;
-    buffer_init(&json, CALL_ANSWER_BYTES_MAX);
-    if (is_placement(submission)) {
-        message_submitted_json(&submission->command, &json);
-        live.json = json.data;
-        live.json_len = json.len;
-    }
     call_hold(call);
     live_hub_submitted(call->loop->hub, &live, on_stored, submission);
-    buffer_finish(&json);
 }
 
 /* The log has it: what is still slow is not the order's fault. */

@@ -133,14 +133,14 @@ static enum zp_err take_snapshot(struct live_push *push, void *arg, size_t index
     if (live_reply_is_outage(reply)) {
         return live_push_refused(push, reply);
     }
-    *snapshot = (struct live_snapshot){ .version = -1, .offset = -1 };
+    *snapshot = (struct live_snapshot){ .version = -1 };
     if (reply->type == REDIS_REPLY_NIL) {
         return ZP_OK;
     }
     snapshot->version = -2;
     if (read_note(collecting->arena, reply, &frame, &err)) {
         *snapshot = (struct live_snapshot){ .version = frame.note.version, .owner = frame.note.owner,
-                                            .offset = frame.offset, .json = frame.note.order_json,
+                                            .json = frame.note.order_json,
                                             .json_len = frame.note.order_json_len };
     }
     return err;

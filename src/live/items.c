@@ -153,7 +153,7 @@ static void put_piece(struct live_push *push, const struct live_item *item, size
     live_request_int(out, push->settings.closed_order_ttl_s);
     live_request_int(out, LIVE_EVENTS_KEPT);
     for (size_t i = 0; i < count; i++) {
-        struct note_frame frame = { .kind = NOTE_EVENT, .offset = -1, .note = notes[i] };
+        struct note_frame frame = { .kind = NOTE_EVENT, .note = notes[i] };
         frame.note.before = live_hash_mark(i == 0 ? before_hash : notes[i - 1].head.hash);
         ZP_ASSERT(notes[i].seq == notes[0].seq + (int64_t)i && notes[i].head.seq == notes[i].seq);
         ZP_ASSERT(notes[i].json != NULL);
@@ -253,45 +253,9 @@ static void add_item(struct window *window, struct live_item *item)
     }
 }
 
-/* A placement that is told once more was sent once more: the gateway that sent it says "submitted" where Redis had no
- * snapshot any more, and has said so or will. */
-static bool repeats_placement(const struct live_note *note)
-{
-    return has_snapshot(note) && id_equal(&note->order_id, &note->command_id);
-}
-
-static void add_snapshot(struct window *window, const struct live_note *note)
-{
-    const struct note_frame frame = {
-        .kind = NOTE_ORDER,
-        .offset = -1,
-        .note = {
-            .location_id = note->location_id,
-            .order_id = note->order_id,
-            .owner = note->owner,
-            .type = EV_COUNT,
-            .version = note->version,
-            .order_json = note->order_json,
-            .order_json_len = note->order_json_len,
-        },
-    };
-    if (!add(window, NULL, 0, 0)) {
-        return;
-    }
-    struct buffer *out = live_push_out(window->push);
-    live_request(out, 7);
-    live_request_text(out, "EVAL");
-    live_request_text(out, LIVE_SCRIPT_SNAPSHOT);
-    live_request_int(out, 2);
-    live_request_key(out, live_key_order(&note->location_id, &note->order_id));
-    live_request_key(out, live_key_open(&note->location_id));
-    live_request_note(out, &frame);
-    live_request_int(out, window->push->settings.closed_order_ttl_s);
-}
-
 static void add_word(struct window *window, const struct live_note *note)
 {
-    const struct note_frame frame = { .kind = NOTE_WORD, .offset = -1, .note = *note };
+    const struct note_frame frame = { .kind = NOTE_WORD, .note = *note };
     if (!add(window, NULL, 0, 0)) {
         return;
     }
@@ -320,9 +284,6 @@ enum zp_err live_push_items(struct live_push *push, struct live_item *items, siz
         add_item(&window, &items[i]);
     }
     for (size_t i = 0; window.err == ZP_OK && i < refusal_count; i++) {
-        if (repeats_placement(&refusals[i])) {
-            add_snapshot(&window, &refusals[i]);
-        }
         add_word(&window, &refusals[i]);
     }
     flush(&window);

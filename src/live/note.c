@@ -13,8 +13,8 @@
  *      4  length of the whole                 160  lengths and places in the texts: json, order's place, order,
  *      8  chain hash after the event               reasons (4 each)
  *     40  version, seq (8 each)               176  lengths of the two words (1 each)
- *     56  submitted: offset; event: mark      178  the type's word, the error's name, json, the order if it does not
- *         of the hash before; -1: none             lie inside of json, reasons
+ *     56  event: mark of the hash before;     178  the type's word, the error's name, json, the order if it does not
+ *         -1: none                                 lie inside of json, reasons
  *     64  head: seq, board hash, open
  *         count, at (8 each) */
 enum { LENGTH_AT = 4, IDS_AT = 96, TEXTS_AT = 160, WORDS_AT = 176, FIXED_BYTES = 178 };
@@ -63,9 +63,9 @@ size_t live_note_size(const struct note_frame *frame)
 static void put_numbers(const struct note_frame *frame, uint8_t *fixed)
 {
     const struct live_note *note = &frame->note;
-    int64_t before = note->before == 0 ? -1 : note->before;
+    int64_t before = frame->kind != NOTE_EVENT || note->before == 0 ? -1 : note->before;
     const uint64_t numbers[] = {
-        (uint64_t)note->version,  (uint64_t)note->seq,   (uint64_t)(frame->kind == NOTE_EVENT ? before : frame->offset),
+        (uint64_t)note->version,  (uint64_t)note->seq,   (uint64_t)before,
         (uint64_t)note->head.seq, note->head.board_hash, (uint64_t)note->head.open_count,
         (uint64_t)note->head.at,
     };
@@ -130,7 +130,8 @@ static bool get_kind(const uint8_t *bytes, enum note_kind *ret_kind)
 static bool get_numbers(const uint8_t *bytes, struct note_frame *frame)
 {
     struct live_note *note = &frame->note;
-    int64_t *numbers[] = { &note->version,         &note->seq,    &frame->offset, &note->head.seq, NULL /* unsigned */,
+    int64_t before;
+    int64_t *numbers[] = { &note->version,         &note->seq,    &before, &note->head.seq, NULL /* unsigned */,
                            &note->head.open_count, &note->head.at };
     for (size_t i = 0; i < ZP_COUNT(numbers); i++) {
         uint64_t value = get(bytes + NOTE_VERSION_AT + 8 * i, 8);
@@ -139,17 +140,14 @@ static bool get_numbers(const uint8_t *bytes, struct note_frame *frame)
             continue;
         }
         *numbers[i] = (int64_t)value;
-        if (*numbers[i] < (numbers[i] == &frame->offset ? -1 : 0)) {
+        if (*numbers[i] < (numbers[i] == &before ? -1 : 0)) {
             return false;
         }
     }
-    if (frame->kind == NOTE_EVENT) {
-        if (frame->offset == 0) {
-            return false;
-        }
-        note->before = frame->offset < 0 ? 0 : frame->offset;
-        frame->offset = -1;
+    if (frame->kind == NOTE_EVENT ? before == 0 : before >= 0) {
+        return false;
     }
+    note->before = before < 0 ? 0 : before;
     memcpy(note->head.hash, bytes + NOTE_HASH_AT, HASH_SIZE);
     struct zp_id *ids[] = { &note->location_id, &note->order_id, &note->command_id, &note->owner };
     for (size_t i = 0; i < ZP_COUNT(ids); i++) {

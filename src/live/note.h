@@ -11,7 +11,7 @@
 #define NOTE_KINDS(X) \
     X(EVENT, 'E') /* happened: stands in the stream, has the location's next seq */ \
     X(WORD,  'W') /* said to those who wait for its order or command, kept nowhere */ \
-    X(ORDER, 'O') /* an order's snapshot without an event: submitted, or refilled */ \
+    X(ORDER, 'O') /* an order's snapshot without an event: refilled */ \
     X(HEAD,  'H') /* to the hubs: the cache was refilled up to this head */ \
     X(RESET, 'R') /* to the hubs: the history was replaced by one with this head */
 
@@ -24,7 +24,6 @@ enum note_kind {
 
 struct note_frame {
     enum note_kind kind;
-    int64_t offset;        /* of a placement that is only submitted; else -1; an event's place for note.before */
     struct live_note note; /* its type is EV_COUNT where there is no event */
 };
 

@@ -6,8 +6,6 @@
 #include "question.h"
 #include "receipt.h"
 
-#define SUBMISSION_BYTES_MAX ((size_t)1024 * 1024)
-
 /* The tick in a reply; asked_at 0 when there is none. */
 static struct live_tick tick_in(const struct question *question, size_t index)
 {
@@ -24,7 +22,7 @@ static struct live_tick tick_in(const struct question *question, size_t index)
 
 static void order_read(struct question *question, enum zp_err err)
 {
-    struct live_snapshot snapshot = { .offset = -1 };
+    struct live_snapshot snapshot = { .version = 0 };
     struct note_frame frame;
     if (err != ZP_OK) {
         question->cb.snapshot(question->arg, err, NULL);
@@ -40,7 +38,6 @@ static void order_read(struct question *question, enum zp_err err)
     }
     snapshot.version = frame.note.version;
     snapshot.owner = frame.note.owner;
-    snapshot.offset = frame.offset;
     snapshot.json = frame.note.order_json;
     snapshot.json_len = frame.note.order_json_len;
     question->cb.snapshot(question->arg, ZP_OK, &snapshot);
@@ -140,14 +137,6 @@ static void submitted(struct question *question, enum zp_err err)
     }
 }
 
-/* The rest of a SET after its value: until then, and only if there is none. */
-static void put_if_absent(struct buffer *out, int64_t ttl_s)
-{
-    live_request_text(out, "EX");
-    live_request_int(out, ttl_s);
-    live_request_text(out, "NX");
-}
-
 static void put_receipt(struct buffer *out, const struct live_submission *submission, int64_t ttl_s)
 {
     const struct live_receipt receipt = live_receipt_of_submission(submission);
@@ -158,44 +147,17 @@ static void put_receipt(struct buffer *out, const struct live_submission *submis
     live_request_text(out, "SET");
     live_request_key(out, live_key_receipt(&submission->command->id));
     live_request_bytes(out, text.data, text.len);
-    put_if_absent(out, ttl_s);
+    live_request_text(out, "EX");
+    live_request_int(out, ttl_s);
+    live_request_text(out, "NX"); /* what is settled stays so */
     buffer_finish(&text);
-}
-
-static void put_snapshot(struct buffer *out, const struct live_submission *submission, int64_t ttl_s)
-{
-    const struct command *command = submission->command;
-    const struct note_frame frame = {
-        .kind = NOTE_ORDER,
-        .offset = submission->offset,
-        .note = {
-            .location_id = command->location_id,
-            .order_id = command->order_id,
-            .command_id = command->id,
-            .owner = command->actor.user_id,
-            .type = EV_COUNT,
-            .order_json = submission->json,
-            .order_json_len = submission->json_len,
-        },
-    };
-    live_request(out, 6);
-    live_request_text(out, "SET");
-    live_request_key(out, live_key_order(&command->location_id, &command->order_id));
-    live_request_note(out, &frame);
-    put_if_absent(out, ttl_s);
 }
 
 void live_hub_submitted(struct live_hub *hub, const struct live_submission *submission, live_done_cb *cb, void *arg)
 {
-    bool with_order = submission->command->type == CMD_ORDER_PLACE && submission->json_len > 0 &&
-                      submission->json_len <= SUBMISSION_BYTES_MAX;
     struct question *question = live_question_create(hub, submitted);
     question->cb.done = cb;
     question->arg = arg;
-    struct buffer *out = live_question_begin(question, with_order ? 2 : 1);
-    put_receipt(out, submission, hub->settings.receipt_ttl_s);
-    if (with_order) {
-        put_snapshot(out, submission, hub->settings.receipt_ttl_s);
-    }
+    put_receipt(live_question_begin(question, 1), submission, hub->settings.receipt_ttl_s);
     live_question_send(question);
 }

@@ -37,7 +37,7 @@ static void plan_events(struct plan *plan)
         plan->first_event--;
     }
     for (size_t i = plan->first_event; i < refill->event_count; i++) {
-        struct note_frame frame = { .kind = NOTE_EVENT, .offset = -1, .note = refill->events[i] };
+        struct note_frame frame = { .kind = NOTE_EVENT, .note = refill->events[i] };
         frame.note.before = i == 0 ? 0 : live_hash_mark(refill->events[i - 1].head.hash);
         if (i + 1 == refill->event_count) {
             frame.note.head = refill->head; /* with the board as it is; earlier boards are not known any more */
@@ -50,7 +50,6 @@ static void put_snapshot(struct plan *plan, const struct order *order, const str
 {
     const struct note_frame frame = {
         .kind = NOTE_ORDER,
-        .offset = -1,
         .note = {
             .location_id = order->location_id,
             .order_id = order->id,
@@ -157,7 +156,6 @@ static void put_swap(struct buffer *out, const struct plan *plan, const struct l
     char before[HEAD_TEXT_SIZE], after[HEAD_TEXT_SIZE];
     const struct note_frame word = {
         .kind = reset ? NOTE_RESET : NOTE_HEAD,
-        .offset = -1,
         .note = { .location_id = refill->location_id, .type = EV_COUNT, .head = refill->head },
     };
     live_request(out, 3 + key_count + 8 + event_count + plan->snapshot_count + 2 * refill->ticket_count);

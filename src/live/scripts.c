@@ -68,21 +68,6 @@ const char LIVE_SCRIPT_PUSH[] =
     "for i = from, count do call('PUBLISH', ARGV[3], ARGV[7 + i]) end\n"
     "return 0\n";
 
-/* Puts an order's newest snapshot where a retried placement may have left one that says "submitted".
- * KEYS  1 snapshot, 2 open tickets.  ARGV  1 the snapshot, 2 seconds that a closed order's lives. What is newer stays;
- * what can't be read counts as nothing. */
-const char LIVE_SCRIPT_SNAPSHOT[] =
-    "local has = redis.pcall('GETRANGE', KEYS[1], 40, 47)\n"
-    "if type(has) == 'string' and #has == 8 and\n"
-    "    struct.unpack('>I8', has) >= struct.unpack('>I8', ARGV[1], 41) then return 0 end\n"
-    "local ticket = redis.pcall('ZSCORE', KEYS[2], string.sub(KEYS[1], -36))\n"
-    "if type(ticket) == 'string' then\n"
-    "  redis.call('SET', KEYS[1], ARGV[1])\n"
-    "else\n"
-    "  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])\n"
-    "end\n"
-    "return 1\n";
-
 /* Replaces all that is kept of a location.
  * KEYS  1 head, 2 stream, 3 open tickets, then the snapshots to write, then those to forget.
  * ARGV  1 what the head must begin with, "" when there must be none, 2 the new head, 3 the channel, 4 the word for the

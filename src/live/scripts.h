@@ -7,7 +7,6 @@
 /* What LIVE_SCRIPT_PUSH answers: the values of live_item.result. */
 extern const char LIVE_SCRIPT_PUSH[];
 /* Answers 1, or 0 when there is one that is as new. */
-extern const char LIVE_SCRIPT_SNAPSHOT[];
 /* Answers 1, or 0 when the head was not the expected one. */
 extern const char LIVE_SCRIPT_REFILL[];
 /* Answers {head, ids, snapshots}; no snapshots when the keys did not fit the ids; nothing when there is no head. */

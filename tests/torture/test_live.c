@@ -7,7 +7,7 @@
 
 static const char json[] = "{\"seq\":5,\"order\":{\"id\":1}}";
 static const struct note_frame frame = {
-    .kind = NOTE_EVENT, .offset = -1,
+    .kind = NOTE_EVENT,
     .note = { .location_id = { { 1 } }, .order_id = { { 2 } }, .command_id = { { 3 } }, .type = EV_ORDER_PLACED,
               .seq = 5, .version = 1, .head = { .seq = 5 }, .json = json, .json_len = sizeof(json) - 1,
               .order_json = json + 17, .order_json_len = 8 },

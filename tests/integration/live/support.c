@@ -107,7 +107,7 @@ redisContext *client_listen(const char *uri, const struct zp_id *location_id)
 struct note_frame client_hear(redisContext *client, redisReply **ret_reply)
 {
     void *reply = NULL;
-    struct note_frame frame = { .offset = 0 };
+    struct note_frame frame = { .kind = NOTE_EVENT };
     assert_int_equal(redisGetReply(client, &reply), REDIS_OK);
     *ret_reply = reply;
     assert_int_equal((*ret_reply)->elements, 3);
@@ -148,7 +148,7 @@ bool push_head(struct live_push *push, const struct zp_id *location_id, struct l
 
 void push_silently(redisContext *client, const struct history *history, int64_t seq)
 {
-    const struct note_frame frame = { .kind = NOTE_EVENT, .offset = -1, .note = history->notes[seq - 1] };
+    const struct note_frame frame = { .kind = NOTE_EVENT, .note = history->notes[seq - 1] };
     struct buffer bytes;
     char head[HEAD_TEXT_SIZE];
     buffer_init(&bytes, NOTE_BYTES_MAX);

@@ -44,7 +44,7 @@ static int64_t snapshot_version(redisContext *client, const struct history *hist
 {
     const struct key key = live_key_order(&history->location_id, &order_id);
     redisReply *reply = client_ask(client, "GET %s", key.text);
-    struct note_frame frame = { .offset = 0 };
+    struct note_frame frame = { .kind = NOTE_EVENT };
     if (reply->type == REDIS_REPLY_STRING) {
         assert_true(live_note_decode(reply->str, reply->len, &frame));
         assert_true(id_equal(&frame.note.order_id, &order_id));
@@ -239,38 +239,6 @@ static void an_older_version_never_covers_a_newer_one(void **state)
     assert_int_equal(push_events(push, history, 3, last), LIVE_PUSHED);
     assert_int_equal(snapshot_version(client, history, test_id(1)), 300);
     assert_int_equal(client_do(client, "ZCARD %s", names.open.text), 1);
-    history_destroy(history);
-    live_push_destroy(push);
-    redisFree(client);
-}
-
-/* A submitted snapshot is there before the order is applied: it gives way. */
-static void a_submitted_snapshot_gives_way(void **state)
-{
-    (void)state;
-    NEEDS_REDIS();
-    redisContext *client = client_open(shared_uri());
-    struct live_push *push = push_open(shared_uri(), 5000);
-    struct history *history = history_create(0);
-    struct ears *ears = ears_open(shared_uri(), &hub_settings);
-    WAIT_FOR(ears, live_hub_connected(ears->hub));
-    history_grow(history, 1);
-    struct command command = { .id = test_id(1), .order_id = test_id(1), .type = CMD_ORDER_PLACE };
-    command.location_id = history->location_id;
-    const struct live_submission submission = { .command = &command, .offset = 9, .json = "{}", .json_len = 2 };
-    live_hub_submitted(ears->hub, &submission, NULL, NULL);
-    const struct key key = live_key_order(&history->location_id, &command.order_id);
-    WAIT_FOR(ears, client_do(client, "EXISTS %s", key.text) == 1);
-    assert_int_equal(snapshot_version(client, history, test_id(1)), 0);
-    assert_int_equal(push_events(push, history, 1, 1), LIVE_PUSHED);
-    assert_int_equal(snapshot_version(client, history, test_id(1)), 1);
-    assert_int_equal(ttl_of(client, history, test_id(1)), -1);
-    live_hub_submitted(ears->hub, &submission, NULL, NULL); /* late */
-    for (int i = 0; i < 20; i++) {
-        ears_turn(ears);
-    }
-    assert_int_equal(snapshot_version(client, history, test_id(1)), 1);
-    ears_close(ears);
     history_destroy(history);
     live_push_destroy(push);
     redisFree(client);
@@ -471,66 +439,6 @@ static void outcomes_become_receipts_and_refusals_words(void **state)
     redisFree(client);
 }
 
-/* A regression: a placement that was sent once more, when Redis had nothing of it any more, left a snapshot that said
- * "submitted", for an order that was served long ago. */
-static void a_repeated_placement_puts_its_newest_snapshot_back(void **state)
-{
-    (void)state;
-    NEEDS_REDIS();
-    redisContext *client = client_open(shared_uri());
-    struct live_push *push = push_open(shared_uri(), 5000);
-    struct history *history = history_create(0);
-    history_grow(history, 2);                   /* of the orders 1 and 2 */
-    history_add(history, test_id(1), 2, true);
-    history_add(history, test_id(2), 2, false);
-    assert_int_equal(push_events(push, history, 1, 4), LIVE_PUSHED);
-    const char *submitted = "ZN1O....0123456789abcdef0123456789abcdef";
-    static const struct {
-        const char *name, *has; /* how the snapshot is made */
-        uint32_t order;
-        int64_t version, want;
-        bool lives_on;
-    } rows[] = {
-        { "none, and closed", "DEL %s", 1, 2, 2, false },
-        { "none, and open", "DEL %s", 2, 2, 2, true },
-        { "none, and as it once was", "DEL %s", 2, 1, 1, true },
-        { "submitted, and closed", "SET %s %b", 1, 2, 2, false },
-        { "submitted, and open", "SET %s %b", 2, 2, 2, true },
-        { "of another type", "LPUSH %s x", 2, 2, 2, true },
-        { "too short to be one", "SET %s x", 2, 2, 2, true },
-        { "an older one", NULL, 2, 3, 3, true },
-        { "the same one", NULL, 2, 2, 2, true },
-        { "a newer one", NULL, 2, 1, 2, true },
-    };
-    for (size_t i = 0; i < ZP_COUNT(rows); i++) {
-        const struct zp_id id = test_id(rows[i].order);
-        const struct key key = live_key_order(&history->location_id, &id);
-        struct live_note again = history->notes[rows[i].order == 1 ? 2 : 3];
-        char placed[48] = { 0 };
-        memcpy(placed, submitted, strlen(submitted)); /* version 0 follows */
-        again.command_id = id;
-        print_message("  %s\n", rows[i].name);
-        again.version = 2;
-        client_do(client, "DEL %s", key.text);
-        assert_int_equal(live_push_items(push, NULL, 0, &again, 1, NULL, 0), ZP_OK);
-        if (rows[i].has != NULL) {
-            client_do(client, "DEL %s", key.text);
-            client_do(client, rows[i].has, key.text, placed, sizeof(placed));
-        }
-        again.version = rows[i].version;
-        assert_int_equal(live_push_items(push, NULL, 0, &again, 1, NULL, 0), ZP_OK);
-        assert_int_equal(snapshot_version(client, history, id), rows[i].want);
-        assert_int_equal(ttl_of(client, history, id) == -1, rows[i].lives_on);
-    }
-    struct live_note step = history->notes[3]; /* a refused step tells of its order, and keeps nothing */
-    client_do(client, "DEL %s", live_key_order(&history->location_id, &step.order_id).text);
-    assert_int_equal(live_push_items(push, NULL, 0, &step, 1, NULL, 0), ZP_OK);
-    assert_int_equal(snapshot_version(client, history, test_id(2)), 0);
-    history_destroy(history);
-    live_push_destroy(push);
-    redisFree(client);
-}
-
 static void ticks_are_written(void **state)
 {
     (void)state;
@@ -556,13 +464,11 @@ int main(void)
         cmocka_unit_test(what_the_stream_forgot_is_not_known),
         cmocka_unit_test(closed_orders_leave_and_may_come_back),
         cmocka_unit_test(an_older_version_never_covers_a_newer_one),
-        cmocka_unit_test(a_submitted_snapshot_gives_way),
         cmocka_unit_test(long_items_go_in_pieces_and_the_stream_is_trimmed),
         cmocka_unit_test(an_event_without_an_order_is_an_event),
         cmocka_unit_test(damage_is_refilled),
         cmocka_unit_test(many_locations_go_together),
         cmocka_unit_test(outcomes_become_receipts_and_refusals_words),
-        cmocka_unit_test(a_repeated_placement_puts_its_newest_snapshot_back),
         cmocka_unit_test(ticks_are_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

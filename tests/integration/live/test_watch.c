@@ -284,7 +284,7 @@ struct reading {
 
 static void publish(struct scene *scene, const struct live_note *note)
 {
-    const struct note_frame frame = { .kind = NOTE_EVENT, .offset = -1, .note = *note };
+    const struct note_frame frame = { .kind = NOTE_EVENT, .note = *note };
     struct buffer bytes;
     buffer_init(&bytes, NOTE_BYTES_MAX);
     live_note_encode(&frame, &bytes);

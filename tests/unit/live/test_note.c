@@ -9,7 +9,6 @@ static struct note_frame frame_of(enum note_kind kind)
     static const char apart[] = "{\"id\":2}", reasons[] = "[{\"code\":\"x\"}]";
     struct note_frame frame = {
         .kind = kind,
-        .offset = kind == NOTE_ORDER ? 41 : -1,
         .note = {
             .location_id = test_id(1),
             .type = EV_COUNT,
@@ -72,7 +71,7 @@ static void assert_text(const char *got, size_t got_len, const char *want, size_
 static void assert_same(const struct note_frame *got, const struct note_frame *want)
 {
     assert_int_equal(got->kind, want->kind);
-    assert_int_equal(got->offset, want->offset);
+    assert_int_equal(got->note.before, want->note.before);
     assert_true(id_equal(&got->note.location_id, &want->note.location_id));
     assert_true(id_equal(&got->note.order_id, &want->note.order_id));
     assert_true(id_equal(&got->note.command_id, &want->note.command_id));
@@ -211,7 +210,7 @@ static void notes_that_make_no_sense_are_refused(void **state)
     (void)state;
     enum change {
         NO_SEQ, NO_JSON, OTHER_HEAD, NO_TYPE, NO_ORDER, WITH_TYPE, WITH_JSON, WITH_REASONS, NEGATIVE_SEQ,
-        NEGATIVE_VERSION, NEGATIVE_OPEN, NEGATIVE_OFFSET,
+        NEGATIVE_VERSION, NEGATIVE_OPEN, NEGATIVE_MARK,
     };
     static const struct {
         const char *name;
@@ -228,14 +227,14 @@ static void notes_that_make_no_sense_are_refused(void **state)
         { "a snapshot without an order", NOTE_ORDER, NO_ORDER },
         { "a snapshot with a type", NOTE_ORDER, WITH_TYPE },
         { "a snapshot with an event", NOTE_ORDER, WITH_JSON },
-        { "a snapshot with an offset below -1", NOTE_ORDER, NEGATIVE_OFFSET },
+        { "an event with a negative mark", NOTE_EVENT, NEGATIVE_MARK },
         { "a head with an event", NOTE_HEAD, WITH_JSON },
         { "a head with reasons", NOTE_HEAD, WITH_REASONS },
         { "a head with a negative count", NOTE_HEAD, NEGATIVE_OPEN },
         { "a reset with a type", NOTE_RESET, WITH_TYPE },
     };
     for (size_t i = 0; i < ZP_COUNT(rows); i++) {
-        struct note_frame frame = frame_of(rows[i].kind), got = { .offset = 5 };
+        struct note_frame frame = frame_of(rows[i].kind), got = { .note.version = 5 };
         struct live_note *note = &frame.note;
         struct buffer bytes;
         switch (rows[i].change) {
@@ -250,12 +249,12 @@ static void notes_that_make_no_sense_are_refused(void **state)
         case NEGATIVE_SEQ: note->seq = note->head.seq = -7; break;
         case NEGATIVE_VERSION: note->version = -1; break;
         case NEGATIVE_OPEN: note->head.open_count = -1; break;
-        case NEGATIVE_OFFSET: frame.offset = -2; break;
+        case NEGATIVE_MARK: note->before = -2; break;
         }
         print_message("%s\n", rows[i].name);
         encode(&frame, &bytes);
         assert_false(live_note_decode(bytes.data, bytes.len, &got));
-        assert_int_equal(got.offset, 5);
+        assert_int_equal(got.note.version, 5);
         buffer_finish(&bytes);
     }
 }

@@ -6,7 +6,7 @@
 /* The history's event with that seq as it would be heard. */
 static struct live_shared *heard(const struct history *history, int64_t seq)
 {
-    const struct note_frame frame = { .kind = NOTE_EVENT, .offset = -1, .note = history->notes[seq - 1] };
+    const struct note_frame frame = { .kind = NOTE_EVENT, .note = history->notes[seq - 1] };
     struct buffer bytes;
     buffer_init(&bytes, NOTE_BYTES_MAX);
     live_note_encode(&frame, &bytes);
