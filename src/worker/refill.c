@@ -119,6 +119,10 @@ static enum zp_err note_from_row(struct refiller *refiller, const struct batch_e
         return ZP_NO_MEMORY;
     }
     enum zp_err err = message_event_decode(row->value, row->value_len, &refiller->arena, event, &why);
+    if (err == ZP_OK && (event->seq != row->seq || !id_equal(&event->location_id, &row->location_id))) {
+        why = "its bytes are those of another event";
+        err = ZP_MALFORMED;
+    }
     if (err == ZP_MALFORMED) {
         log_error("an event of the journal cannot be read; the cache begins behind it",
                   L_ID("location", &row->location_id), L_INT("seq", row->seq), L_STR("why", why));

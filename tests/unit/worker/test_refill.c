@@ -226,6 +226,28 @@ static void a_row_that_cannot_be_read_is_where_the_history_begins(void **state)
     assert_int_equal(cache.orders, 5);
 }
 
+/* A regression: Redis took no history with a foreign event in it, so the location was asked for again and again, and
+ * nothing of it was ever visible. */
+static void a_row_with_the_bytes_of_another_is_where_the_history_begins(void **state)
+{
+    (void)state;
+    step_often();
+    for (unsigned i = 0; i < 5; i++) {
+        commit_one(10 + i);
+    }
+    const struct batch_event *newest = &db.events[db.event_count - 1].event;
+    struct batch_event *bad = &db.events[db.event_count - 3].event;
+    world->marks[P].published_offset = newest->command_offset + 1;
+    bad->value = newest->value;
+    bad->value_len = newest->value_len;
+    spoil();
+    refiller_wish(&refiller, P, &here);
+    step_often();
+    assert_int_equal(refiller.wish_count, 0);
+    assert_int_equal(cache_seq(), fake_location(&here)->seq);
+    assert_int_equal(fake_cache_place(&here)->event_count, 2);
+}
+
 /* The newest row is the bad one: the log must have it nevertheless before the board shows what it did. */
 static void a_newest_row_that_cannot_be_read_waits_for_the_log(void **state)
 {
@@ -278,6 +300,7 @@ int main(void)
         TEST(what_is_held_goes_with_its_partition),
         TEST(what_is_held_is_forgotten_when_the_partition_is_doubted),
         TEST(a_row_that_cannot_be_read_is_where_the_history_begins),
+        TEST(a_row_with_the_bytes_of_another_is_where_the_history_begins),
         TEST(a_newest_row_that_cannot_be_read_waits_for_the_log),
         TEST(a_patrol_leaves_a_busy_location_alone),
     };
