@@ -50,8 +50,8 @@ FILLS = {
 }
 
 HEADS = """
-    UPDATE locations l SET seq = e.seq, last_number = l.last_number + (e.seq - l.seq) / 2, hash = e.hash,
-                           updated_at = e.at
+    UPDATE locations l SET seq = e.seq, last_number = l.last_number + {numbers} * (e.seq - l.seq) / 2,
+                           hash = e.hash, updated_at = e.at
       FROM grown_places p CROSS JOIN LATERAL
            (SELECT seq, hash, at FROM order_events WHERE location_id = p.location_id ORDER BY seq DESC LIMIT 1) e
      WHERE l.location_id = p.location_id AND e.seq > l.seq"""
@@ -144,17 +144,25 @@ class Grown:
         self.sql(TEMPLATE)
 
     def add_locations(self, locations):
-        """With the menu of the demo restaurant."""
+        """With the settings and the menu of the first one, as their first two events."""
         rows = [(location, partition_of(location)) for location in locations]
-        assert (self.sql("SELECT partition FROM locations WHERE location_id = %s", [self.bench.locations[0]], rows=True)
-                == [(partition_of(self.bench.locations[0]),)])
+        pattern = self.bench.locations[0]
+        assert self.sql("SELECT partition FROM locations WHERE location_id = %s", [pattern], rows=True) == [
+            (partition_of(pattern),)]
         self.sql("""INSERT INTO locations (location_id, partition, seq, last_number, open_count, open_hash, updated_at,
                                            hash)
                     SELECT r.id::uuid, r.partition, 0, 0, 0, 0, now(), decode(repeat('00', 32), 'hex')
                       FROM unnest(%s, %s) r (id, partition)""", [[r[0] for r in rows], [r[1] for r in rows]])
         self.sql("""INSERT INTO menus SELECT r.id::uuid, m.menu_version, now(), m.settings, m.menu
-                      FROM unnest(%s) r (id), menus m WHERE m.location_id = %s""",
-                 [[r[0] for r in rows], self.bench.locations[0]])
+                      FROM unnest(%s) r (id), menus m WHERE m.location_id = %s""", [locations, pattern])
+        self.sql(PLACES, {"locations": locations})
+        template = self.sql("""SELECT encode(value, 'hex') FROM order_events
+                                WHERE location_id = %s AND type IN ('location_set', 'menu_set') ORDER BY seq LIMIT 2""",
+                            [pattern], rows=True)
+        self.copy_events([row[0] for row in template], len(locations), -len(locations),
+                         int(time.time() * 1000) - 86_400_000, 0, 0)
+        self.sql(HEADS.format(numbers=0))
+        self.sql("VACUUM (ANALYZE) locations")
 
     def refill(self, count):
         """As fill, without the orders that there are: their numbers are given, but their rows are gone."""
@@ -172,24 +180,25 @@ class Grown:
         names = dict(count=count, rest=f"interval '{rest_ms} ms'",
                      new=f"e.command_offset BETWEEN {first} AND {first + 2 * count - 1}")
         with self.without_indexes("order_events", count):
-            self.copy_events(count, int(time.time() * 1000) - 86_400_000 - count * step_ms, step_ms, rest_ms)
+            template = self.sql("SELECT encode(placed, 'hex'), encode(cancelled, 'hex') FROM grown_template", rows=True)
+            self.copy_events(template[0], count, self.filled,
+                             int(time.time() * 1000) - 86_400_000 - count * step_ms, step_ms, rest_ms)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             for future in [pool.submit(self.fill_table, table, names) for table in FILLS]:
                 future.result()
-        self.sql(HEADS)
+        self.sql(HEADS.format(numbers=1))
         self.sql("VACUUM (ANALYZE) locations")
         self.filled += count
         say(f"bench: {count:,} orders filled in within {time.time() - began:.0f} s")
 
-    def copy_events(self, count, *times):
+    def copy_events(self, template, *numbers):
         """The journal's rows, made by growth_events."""
-        template = self.sql("SELECT encode(placed, 'hex'), encode(cancelled, 'hex') FROM grown_template", rows=True)[0]
         places = self.sql("SELECT location_id, seq, last_number, hash FROM grown_places ORDER BY n", rows=True)
         with tempfile.TemporaryFile("w+") as words:
             words.write("\n".join([*template, *(" ".join(map(str, place)) for place in places)]) + "\n")
             words.seek(0)
-            program = subprocess.Popen([os.path.join(self.stack.build, "tests/bench/growth_events"), str(count),
-                                        str(self.filled), *map(str, times)], stdin=words, stdout=subprocess.PIPE)
+            program = subprocess.Popen([os.path.join(self.stack.build, "tests/bench/growth_events"),
+                                        *map(str, numbers)], stdin=words, stdout=subprocess.PIPE)
         with contextlib.closing(self.connect()) as database, database.cursor() as cursor:
             cursor.copy_expert("""COPY order_events (location_id, seq, command_offset, at, partition, order_id,
                                                      command_id, type, hash, value) FROM STDIN""", program.stdout)

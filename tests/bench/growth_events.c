@@ -1,11 +1,12 @@
-/* Journal rows of closed orders, as workers would have written them: with their own ids, numbers and times in the
- * bytes, and each location's hash chain. Called by grown.py, which knows what they follow and copies them in.
+/* Journal rows of closed orders or of new locations, as workers would have written them: with their own ids, numbers
+ * and times in the bytes, and each location's hash chain. Called by grown.py, which knows what they follow and copies
+ * them in.
  *
  * usage: growth_events COUNT BASE FIRST_MS STEP_MS REST_MS < places > rows
- * Reads an event order_placed and an event order_cancelled of one order as hex, a line each, then a line for each
- * location: id, seq, last number, hash. Writes rows of order_events in the text form of COPY, oldest first: order j is
- * placed at location j mod n and STEP_MS after the one before, and cancelled after REST_MS. Its command offsets are far
- * below every real one, and BASE orders above the oldest. */
+ * Reads two events as hex, a line each: order_placed and order_cancelled of one order, or location_set and menu_set;
+ * then a line for each location: id, seq, last number, hash. Writes rows of order_events in the text form of COPY,
+ * oldest first: pair j is location j mod n's, its first event comes STEP_MS after the one of the pair before, and its
+ * second one after REST_MS. Its command offsets are far below every real one, BASE pairs above a number of our own. */
 #include "zapora/bus.h"
 #include "zapora/message.h"
 
@@ -36,21 +37,21 @@ struct place {
 
 struct filling {
     int64_t count, base, first_us, step_us, rest_us;
-    struct event placed, cancelled;
+    struct event first, second;
     struct place *places;
     size_t place_count;
     struct buffer value;
     char *hex; /* LINE_BYTES_MAX, for a line or a value */
 };
 
-static void read_template(char *line, struct arena *arena, enum event_type type, struct event *event)
+static void read_template(char *line, struct arena *arena, struct event *event)
 {
     const char *why = NULL;
     CHECK(fgets(line, LINE_BYTES_MAX, stdin) != NULL, "no template");
     size_t len = strcspn(line, "\n") / 2;
     uint8_t *bytes = arena_alloc(arena, len);
     CHECK(bytes != NULL && crypto_unhex(line, 2 * len, bytes, len), "a template is not hex");
-    CHECK(message_event_decode(bytes, len, arena, event, &why) == ZP_OK && event->type == type, "not that template");
+    CHECK(message_event_decode(bytes, len, arena, event, &why) == ZP_OK, "a template cannot be read");
 }
 
 static void read_places(struct filling *filling)
@@ -89,28 +90,33 @@ static void put_event(struct filling *filling, struct place *place, struct event
     message_event_encode(event, &filling->value);
     CHECK(filling->value.err == ZP_OK, "an event cannot be written");
     location_chain(place->hash, event->seq, event->type, event->at, filling->value.data, filling->value.len);
+    bool has_order = !id_is_none(&event->order_id);
     printf("%s\t%" PRId64 "\t%" PRId64 "\t%s\t%" PRId32 "\t%s\t%s\t%s", id_format(&place->id, location), event->seq,
-           FIRST_OFFSET + offset, time_format(event->at, at), place->partition, id_format(&event->order_id, order),
-           id_format(&event->command_id, command), EVENT_WORDS.names[event->type]);
+           FIRST_OFFSET + offset, time_format(event->at, at), place->partition,
+           has_order ? id_format(&event->order_id, order) : "\\N", id_format(&event->command_id, command),
+           EVENT_WORDS.names[event->type]);
     printf("\t\\\\x%s", crypto_hex(place->hash, HASH_SIZE, filling->hex));
     printf("\t\\\\x%s\n", crypto_hex(filling->value.data, filling->value.len, filling->hex));
 }
 
-static void put_order(struct filling *filling, int64_t number)
+static void put_pair(struct filling *filling, int64_t number)
 {
     struct place *place = &filling->places[(size_t)number % filling->place_count];
-    struct event *placed = &filling->placed, *cancelled = &filling->cancelled;
+    struct event *first = &filling->first, *second = &filling->second;
     int64_t at = filling->first_us + number * filling->step_us, offset = (filling->base + number) * 2;
-    int64_t promised = placed->order.promised_at == 0 ? 0 : at + placed->order.promised_at - placed->order.placed_at;
-    place->last_number++;
-    placed->order_id = placed->command_id = cancelled->order_id = id_of(place, offset);
-    cancelled->command_id = id_of(place, offset + 1);
-    placed->at = at;
-    cancelled->at = at + filling->rest_us;
-    placed->order.promised_at = cancelled->order.promised_at = promised;
-    placed->order.placed_at = cancelled->order.placed_at = at;
-    put_event(filling, place, placed, offset);
-    put_event(filling, place, cancelled, offset + 1);
+    int64_t promised = first->order.promised_at == 0 ? 0 : at + first->order.promised_at - first->order.placed_at;
+    first->command_id = id_of(place, offset);
+    second->command_id = id_of(place, offset + 1);
+    first->at = at;
+    second->at = at + filling->rest_us;
+    if (first->type == EV_ORDER_PLACED) {
+        place->last_number++;
+        first->order_id = second->order_id = first->command_id;
+        first->order.promised_at = second->order.promised_at = promised;
+        first->order.placed_at = second->order.placed_at = at;
+    }
+    put_event(filling, place, first, offset);
+    put_event(filling, place, second, offset + 1);
 }
 
 int main(int argc, char **argv)
@@ -125,11 +131,11 @@ int main(int argc, char **argv)
     crypto_start();
     arena_init(&arena, ARENA_BYTES_MAX);
     buffer_init(&filling.value, MESSAGE_VALUE_BYTES_MAX);
-    read_template(filling.hex, &arena, EV_ORDER_PLACED, &filling.placed);
-    read_template(filling.hex, &arena, EV_ORDER_CANCELLED, &filling.cancelled);
+    read_template(filling.hex, &arena, &filling.first);
+    read_template(filling.hex, &arena, &filling.second);
     read_places(&filling);
     for (int64_t number = 0; number < filling.count; number++) {
-        put_order(&filling, number);
+        put_pair(&filling, number);
     }
     CHECK(fflush(stdout) == 0 && !ferror(stdout), "the rows cannot be written");
     buffer_finish(&filling.value);
