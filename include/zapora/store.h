@@ -305,7 +305,8 @@ enum zp_err store_shadow_compare(struct store *store, struct store_shadow_table 
                                  size_t *ret_count) ZP_MUST_CHECK;
 /* Puts the shadow's tables in the place of the live ones, which go to STORE_REPLACED_SCHEMA, in one transaction. Every
  * running worker is fenced by it, for the partitions have other owners then. ZP_CATCHING_UP: the live tables have
- * outcomes that the shadow lacks; ZP_CONFLICT: STORE_REPLACED_SCHEMA is there already; ZP_BUSY: nothing was done. */
+ * outcomes that the shadow lacks; ZP_CONFLICT: STORE_REPLACED_SCHEMA is there already; ZP_BUSY: nothing was done, and
+ * when that is because of somebody's lock, the trouble says whose. */
 enum zp_err store_shadow_swap(struct store *store) ZP_MUST_CHECK;
 /* True for a table that a swap moves or knowingly leaves. */
 bool store_shadow_knows(const char *table);

@@ -5,6 +5,7 @@
  * the command itself may call it. */
 #include "migrations.h"
 #include "plain.h"
+#include "sqlstate.h"
 #include "trip.h"
 
 #include <stdlib.h>
@@ -25,7 +26,7 @@ struct migrate {
 static enum zp_err lock(struct migrate *m)
 {
     enum zp_err err = plain_run(m->store, "SELECT pg_advisory_lock(" ADVISORY_LOCK ")", 0, NULL, NULL);
-    if (err != ZP_OK && strcmp(m->store->trouble.sqlstate, "55P03") == 0) {
+    if (err != ZP_OK && strcmp(m->store->trouble.sqlstate, SQLSTATE_LOCK_TIMEOUT) == 0) {
         (void)snprintf(m->store->trouble.why, sizeof(m->store->trouble.why),
                        "another migration is running on this database");
     }

@@ -5,6 +5,7 @@
  * what is not in the log (accounts, the history of migrations) stays where it is; and a shadow that lacks an outcome
  * that the live tables have takes nobody's place. */
 #include "plain.h"
+#include "sqlstate.h"
 #include "trip.h"
 
 #include <stdlib.h>
@@ -181,23 +182,91 @@ static enum zp_err move_all(struct store *store, const char *live)
     return err;
 }
 
+/* An autovacuum gives its table up to whoever has waited for it for a deadlock_timeout; who waits no longer meets it
+ * again the next time. Only vacuums, ANALYZE and changes of the schema are kept out by this lock. */
+#define SEND_VACUUMS_AWAY \
+    "SELECT set_config('lock_timeout', (setting::int + 2000)::text, true) FROM pg_settings " \
+    "WHERE name = 'deadlock_timeout'; "
+#define VACUUMS_LOCK "SHARE UPDATE EXCLUSIVE"
+
+/* Workers and readers stand in line behind whoever waits for this one. */
+#define STOP_EVERYBODY "SET LOCAL lock_timeout = '1s'; "
+#define EVERYBODYS_LOCK "ACCESS EXCLUSIVE"
+
+static void put_locks(struct buffer *sql, const char *schema, const char *mode)
+{
+    const char *between = "LOCK TABLE ";
+    for (size_t i = 0; i < ZP_COUNT(parts); i++) {
+        if (strcmp(parts[i].kind, "TABLE") == 0) {
+            buffer_printf(sql, "%s%s.%s", between, schema, parts[i].name);
+            between = ", ";
+        }
+    }
+    buffer_printf(sql, " IN %s MODE; ", mode);
+}
+
+static enum zp_err lock_all(struct store *store, const char *live)
+{
+    struct buffer sql;
+    buffer_init(&sql, 8192);
+    buffer_puts(&sql, "BEGIN; " SEND_VACUUMS_AWAY);
+    put_locks(&sql, SHADOW, VACUUMS_LOCK);
+    put_locks(&sql, live, VACUUMS_LOCK);
+    buffer_puts(&sql, STOP_EVERYBODY);
+    put_locks(&sql, live, EVERYBODYS_LOCK);
+    enum zp_err err = sql.err != ZP_OK ? sql.err : plain_run(store, sql.data, 0, NULL, NULL);
+    buffer_finish(&sql);
+    return err;
+}
+
+/* The oldest transaction that has a lock on a table of the two schemas, if it is older than our wait was: younger ones
+ * came since. What they do is hidden from a role that is not theirs. */
+static const char find_holder[] =
+    "SELECT concat(l.relation::regclass, ' is locked by ', coalesce('process ' || l.pid, 'a prepared transaction'), "
+    "' (' || coalesce(nullif(a.application_name, ''), a.backend_type) || ')', "
+    "' for ' || extract(epoch FROM now() - a.xact_start)::int || ' s', "
+    "': ' || left(regexp_replace(a.query, '[[:cntrl:][:space:]]+', ' ', 'g'), 100)) "
+    "FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid "
+    "WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid() "
+    "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+    "AND l.relation IN (SELECT oid FROM pg_class WHERE relkind = 'r' "
+    "AND relnamespace IN (to_regnamespace($1), to_regnamespace($2))) "
+    "AND coalesce(a.xact_start < now() - interval '1s', true) ORDER BY a.xact_start LIMIT 1";
+
+/* Adds to the trouble of a wait in vain who was in the way. */
+static void tell_holder(struct store *store, const char *live)
+{
+    const char *const schemas[] = { live, SHADOW };
+    const struct store_trouble trouble = store->trouble;
+    plain_result *found = NULL;
+    if (strcmp(trouble.sqlstate, SQLSTATE_LOCK_TIMEOUT) != 0) {
+        return;
+    }
+    enum zp_err err = plain_run(store, "ROLLBACK", 0, NULL, NULL);
+    if (err == ZP_OK) {
+        err = plain_run(store, find_holder, ZP_COUNT(schemas), schemas, &found);
+    }
+    store->trouble = trouble;
+    if (err == ZP_OK && PQntuples(found) == 1) {
+        (void)connection_trouble(store, ZP_BUSY, "%s: %s", trouble.why, PQgetvalue(found, 0, 0));
+    }
+}
+
 static enum zp_err swap(struct store *store)
 {
-    char live[64];
+    char live[64] = "";
     enum zp_err err = read_live_schema(store, live);
-    struct buffer sql;
-    buffer_init(&sql, 512);
-    buffer_printf(&sql, "BEGIN; SET LOCAL lock_timeout = '1s'; LOCK TABLE %s.partitions IN ACCESS EXCLUSIVE MODE",
-                  live);
     if (err == ZP_OK) {
-        err = plain_run(store, sql.data, 0, NULL, NULL);
+        err = lock_all(store, live);
     }
-    buffer_finish(&sql);
     if (err == ZP_OK) {
         err = check_covered(store, live);
     }
     if (err == ZP_OK) {
         err = move_all(store, live);
+    }
+    if (err == ZP_BUSY) {
+        tell_holder(store, live);
     }
     return err == ZP_OK ? plain_run(store, "COMMIT", 0, NULL, NULL) : err;
 }

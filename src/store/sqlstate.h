@@ -4,6 +4,8 @@
 
 #include "zapora/base.h"
 
+#define SQLSTATE_LOCK_TIMEOUT "55P03"
+
 struct sqlstate_class {
     const char *prefix;   /* of the SQLSTATE: two characters of a class, or all five */
     enum zp_err err;

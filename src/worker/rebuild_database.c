@@ -12,6 +12,7 @@
 #define LOCATIONS_MAX 4096
 #define FAILURES_MAX 50      /* in a row, of one partition */
 #define SWAP_TRIES 25        /* while workers go on, what they publish is folded in between */
+#define SWAP_BUSY_TRIES 5    /* of them while somebody is in its way, for orders wait behind each */
 #define SWAP_PAUSE_MS 200
 
 struct rebuilding {
@@ -150,7 +151,8 @@ static enum zp_err make_shadow(struct rebuilding *rebuilding)
 static enum zp_err swap(struct rebuilding *rebuilding)
 {
     enum zp_err err = ZP_CATCHING_UP;
-    for (int i = 0; i < SWAP_TRIES && (err == ZP_CATCHING_UP || err == ZP_BUSY); i++) {
+    int busy = 0;
+    for (int i = 0; i < SWAP_TRIES && (err == ZP_CATCHING_UP || (err == ZP_BUSY && busy < SWAP_BUSY_TRIES)); i++) {
         if (i > 0) {
             poll(NULL, 0, SWAP_PAUSE_MS);
         }
@@ -159,6 +161,7 @@ static enum zp_err swap(struct rebuilding *rebuilding)
             return err;
         }
         err = store_shadow_swap(rebuilding->live);
+        busy += err == ZP_BUSY;
     }
     return err == ZP_OK ? ZP_OK : fail(rebuilding, err, "not swapped", store_trouble(rebuilding->live)->why);
 }

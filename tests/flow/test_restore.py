@@ -1,11 +1,13 @@
 """The database is put back to a copy that was taken earlier under load: the log's facts are folded in, the mailbox goes on,
 and meanwhile nobody is told anything older than what was told before. And the database made anew from the log."""
+import contextlib
 import json
 import subprocess
 import threading
 import urllib.parse
 import uuid
 
+import psycopg2
 import pytest
 
 from harness import ROOT, eventually
@@ -219,6 +221,21 @@ def test_the_database_is_made_anew_from_the_log(swapping_stack, places):
     wait_until_equal(stack)
     refused = stack.zapora("rebuild", "--database", "--swap", check=False, timeout_s=120)
     assert refused.returncode == 1 and "zapora_replaced" in refused.stderr
+    wait_until_equal(stack)
+
+
+def test_a_swap_that_somebody_is_in_the_way_of_does_nothing(swapping_stack, places):
+    stack = swapping_stack
+    with contextlib.closing(psycopg2.connect(stack.env["ZAPORA_POSTGRES"])) as forgotten:
+        with forgotten.cursor() as cursor:
+            cursor.execute("SET application_name = 'forgotten'; SELECT count(*) FROM orders")
+        number = forgotten.info.backend_pid
+        refused = stack.zapora("rebuild", "--database", "--swap", check=False, timeout_s=120)
+    assert refused.returncode == 1 and f"orders is locked by process {number} (forgotten) for" in refused.stderr, \
+        refused.stderr
+    assert stack.sql("SELECT to_regnamespace('zapora_replaced') IS NULL") == [(True,)]
+    wait_until_equal(stack)
+    stack.zapora("rebuild", "--database", "--swap", timeout_s=120)
     wait_until_equal(stack)
 
 

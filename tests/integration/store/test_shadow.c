@@ -237,6 +237,91 @@ static void a_swap_moves_everything_and_fences_who_wrote_before(void **state)
     sql_run("DROP SCHEMA " STORE_REPLACED_SCHEMA " CASCADE");
 }
 
+/* A shadow that has everything that the live tables have. */
+static struct store *make_covering_shadow(void)
+{
+    struct store *shadow = make_shadow();
+    sql_run("INSERT INTO zapora_rebuild.partitions SELECT * FROM partitions");
+    return shadow;
+}
+
+static void drop_schemas(struct store *shadow)
+{
+    store_destroy(shadow);
+    sql_run("DROP SCHEMA IF EXISTS " STORE_SHADOW_SCHEMA ", " STORE_REPLACED_SCHEMA " CASCADE");
+}
+
+/* Until a real one is at work on the table: each page of it rests for 100 ms, so it will be there for long. */
+static void begin_autovacuum(const char *table)
+{
+    char sql[512];
+    snprintf(sql, sizeof sql,
+             "INSERT INTO %1$s SELECT gen_random_uuid(), 1, now(), NULL, to_json(repeat('x', 1600)) "
+             "FROM generate_series(1, 1000) i; "
+             "ALTER TABLE %1$s SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0, "
+             "autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1); DELETE FROM %1$s", table);
+    sql_run(sql);
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = '%s'::regclass", table);
+    sql_wait(sql, 1);
+}
+
+static int let_autovacuum_come(void **state)
+{
+    if (world.is_there) {
+        sql_run("ALTER SYSTEM SET autovacuum_naptime = 1");
+        sql_run("SELECT pg_reload_conf()");
+    }
+    return world_clean(state);
+}
+
+static int let_autovacuum_go(void **state)
+{
+    if (world.is_there) {
+        sql_run("ALTER SYSTEM RESET autovacuum_naptime");
+        sql_run("SELECT pg_reload_conf()");
+    }
+    return world_forget(state);
+}
+
+/* A regression: it waited for a second, and PostgreSQL calls an autovacuum off after that second. */
+static void a_swap_sends_an_autovacuum_away(void **state)
+{
+    (void)state;
+    NEEDS_WORLD();
+    static const char *const tables[] = { STORE_SHADOW_SCHEMA ".menus", "public.menus" };
+    for (size_t i = 0; i < ZP_COUNT(tables); i++) {
+        fill(1);
+        struct store *shadow = make_covering_shadow();
+        begin_autovacuum(tables[i]);
+        OK(store_shadow_swap(world.store));
+        drop_schemas(shadow);
+        world_clean(state);
+    }
+}
+
+static void a_swap_says_who_is_in_its_way(void **state)
+{
+    (void)state;
+    NEEDS_WORLD();
+    fill(1);
+    struct store *shadow = make_covering_shadow();
+    PGconn *backup = world_sql();
+    PQclear(PQexec(backup, "SET application_name = 'a backup'; BEGIN"));
+    PQclear(PQexec(backup, "SELECT\n  count(*) FROM orders"));
+    char expected[128];
+    snprintf(expected, sizeof expected, "orders is locked by process %d (a backup) for ", PQbackendPID(backup));
+    enum zp_err err = store_shadow_swap(world.store);
+    PQfinish(backup);
+    assert_int_equal(err, ZP_BUSY);
+    const char *why = store_trouble(world.store)->why;
+    if (strstr(why, expected) == NULL || strstr(why, " s: SELECT count(*) FROM orders") == NULL) {
+        fail_msg("%s does not say %s", why, expected);
+    }
+    assert_int_equal(sql_int("SELECT count(*) FROM orders"), 1);
+    OK(store_shadow_swap(world.store));
+    drop_schemas(shadow);
+}
+
 int main(void)
 {
     crypto_start();
@@ -250,6 +335,8 @@ int main(void)
         world_test(a_shadow_writes_beside_the_live_tables),
         world_test(a_shadow_that_lacks_an_outcome_is_not_swapped_in),
         world_test(a_swap_moves_everything_and_fences_who_wrote_before),
+        world_test(a_swap_says_who_is_in_its_way),
+        cmocka_unit_test_setup_teardown(a_swap_sends_an_autovacuum_away, let_autovacuum_come, let_autovacuum_go),
     };
     return cmocka_run_group_tests(tests, world_begin, world_end);
 }
