@@ -3,8 +3,8 @@
  * Called by loop.c each round and by connection.c when there is no room. h2o 2.2.5 has no write timeout, cuts a
  * connection ten seconds after its last answer even in the middle of a request, and does not look at a client that it
  * owes an answer. Streams and early answers guard themselves (stream.c, early.c).
- * A pass over all connections goes by slices, and a slice drops only some: a crowd that came in one moment is due in
- * one moment, and its end must not keep the others waiting.
+ * A pass over all connections goes by slices, then frees memory by slices, and each drops only some: a crowd that came
+ * in one moment is due in one moment, and its end must not keep the others waiting.
  * Invariants: a connection whose request has come whole is answered before it is dropped; a request has
  * REQUEST_US from its first byte on, an answer that is not taken has time for its length; what requests and answers of
  * a loop hold in memory is bounded, and the slow go first. */
@@ -22,7 +22,7 @@
 #define SLICE_EVERY_US INT64_C(10000)
 #define SLICES_A_PASS 20
 #define DROPS_A_SLICE 32              /* about a millisecond, closing included */
-#define MAKE_ROOM_EVERY_US INT64_C(100000)
+#define MAKE_ROOM_EVERY_US INT64_C(20000)
 #define CROWD_US_MIN INT64_C(1000000) /* nobody is called slow before */
 #define REQUEST_BYTES_MAX ((size_t)64 * 1024 * 1024) /* of requests under way, in a loop */
 #define LARGE_BYTES ((size_t)4096)    /* who holds less frees nothing by being dropped */
@@ -62,14 +62,16 @@ static void drop(struct connection *connection, struct tally *tally, enum gatewa
     }
 }
 
-static void tell(const struct loop *loop, const struct tally *tally)
+static void tell(struct loop *loop)
 {
+    struct tally *tally = &loop->sweep.tally;
     for (size_t i = 0; i < ZP_COUNT(reasons); i++) {
         if (tally->counts[i] > 0) {
             LOG_AT(reasons[i].level, "connections dropped", L_STR("reason", reasons[i].name),
                    L_INT("count", tally->counts[i]), L_INT("open", loop->connection_count), { .key = NULL });
         }
     }
+    *tally = (struct tally){ 0 };
 }
 
 /* Nothing is owed to the client: it is idle, or has not sent its request whole. */
@@ -136,27 +138,6 @@ static void look_at_call(struct connection *connection, int64_t now_us, struct t
 
 /* ---- all of them ---- */
 
-/* Drops those that hold a part of a large request, or an answer, for longer than that, until there is room again. */
-static void free_memory(struct loop *loop, int64_t age_us, size_t *request_bytes, size_t *answer_bytes,
-                        struct tally *tally)
-{
-    int64_t since_us = loop->now_us - age_us;
-    for (struct connection *it = loop->connections; it != NULL; it = it->next) {
-        size_t held = it->socket->input->size;
-        const struct call *call = it->dropped || it->stream != NULL ? NULL : it->call;
-        bool holds_request = is_quiet(it) && held >= LARGE_BYTES && it->sending_since_us > 0 &&
-                             it->sending_since_us < since_us;
-        bool holds_answer = call != NULL && call->counted_bytes > 0 && call->answered_us < since_us;
-        if (holds_request && *request_bytes > REQUEST_BYTES_MAX) {
-            *request_bytes -= held;
-            drop(it, tally, METRIC_DROP_CROWDED);
-        } else if (holds_answer && *answer_bytes > CALL_ANSWERS_BYTES_MAX / 2) {
-            *answer_bytes -= call->counted_bytes;
-            drop(it, tally, METRIC_DROP_CROWDED);
-        }
-    }
-}
-
 static int64_t dropped(const struct tally *tally)
 {
     int64_t sum = 0;
@@ -166,10 +147,37 @@ static int64_t dropped(const struct tally *tally)
     return sum;
 }
 
+static bool is_too_much(const struct sweep *pass)
+{
+    return pass->request_bytes > REQUEST_BYTES_MAX || pass->answer_bytes > CALL_ANSWERS_BYTES_MAX / 2;
+}
+
+/* Drops those that hold a part of a large request, or an answer, for longer than that, until there is room again. */
+static void free_older_than(struct loop *loop, int64_t age_us, int64_t drops_end)
+{
+    struct sweep *pass = &loop->sweep;
+    int64_t since_us = loop->now_us - age_us;
+    for (struct connection *it = loop->connections; it != NULL && dropped(&pass->tally) < drops_end; it = it->next) {
+        size_t held = it->socket->input->size;
+        const struct call *call = it->dropped || it->stream != NULL ? NULL : it->call;
+        bool holds_request = is_quiet(it) && held >= LARGE_BYTES && it->sending_since_us > 0 &&
+                             it->sending_since_us < since_us;
+        bool holds_answer = call != NULL && call->counted_bytes > 0 && call->answered_us < since_us;
+        if (holds_request && pass->request_bytes > REQUEST_BYTES_MAX) {
+            pass->request_bytes -= held;
+            drop(it, &pass->tally, METRIC_DROP_CROWDED);
+        } else if (holds_answer && pass->answer_bytes > CALL_ANSWERS_BYTES_MAX / 2) {
+            pass->answer_bytes -= call->counted_bytes;
+            drop(it, &pass->tally, METRIC_DROP_CROWDED);
+        }
+    }
+}
+
 static void begin_pass(struct loop *loop)
 {
     loop->sweep = (struct sweep){
         .under_way = true, .next = loop->connections, .pass_at_us = loop->now_us + PASS_EVERY_US,
+        .tally = loop->sweep.tally, /* what went to make room since the last one */
     };
 }
 
@@ -182,11 +190,10 @@ static void look_at(struct connection *connection, struct tally *tally)
     }
 }
 
-static void run_slice(struct loop *loop)
+static void look_at_some(struct loop *loop, int64_t drops_end)
 {
     struct sweep *pass = &loop->sweep;
     size_t count_left = loop->connection_count / SLICES_A_PASS + 1;
-    int64_t drops_end = dropped(&pass->tally) + DROPS_A_SLICE;
     while (pass->next != NULL && count_left-- > 0) {
         struct connection *it = pass->next;
         pass->next = it->next; /* an answer may end it */
@@ -197,19 +204,33 @@ static void run_slice(struct loop *loop)
             pass->pass_at_us = loop->now_us; /* the next pass, which begins behind this one, looks at the rest */
         }
     }
+    pass->answer_bytes = loop->answer_bytes;
 }
 
-static void end_pass(struct loop *loop)
+/* False when there is room again, or nobody else to be dropped for it. */
+static bool free_some(struct loop *loop, int64_t drops_end)
 {
     struct sweep *pass = &loop->sweep;
-    size_t answer_bytes = loop->answer_bytes;
-    pass->under_way = false;
     for (int64_t age_us = REQUEST_US / 2; age_us >= CROWD_US_MIN; age_us /= 2) { /* the slowest first */
-        if (pass->request_bytes > REQUEST_BYTES_MAX || answer_bytes > CALL_ANSWERS_BYTES_MAX / 2) {
-            free_memory(loop, age_us, &pass->request_bytes, &answer_bytes, &pass->tally);
+        if (is_too_much(pass)) {
+            free_older_than(loop, age_us, drops_end);
         }
     }
-    tell(loop, &pass->tally);
+    return is_too_much(pass) && dropped(&pass->tally) == drops_end;
+}
+
+static void run_slice(struct loop *loop)
+{
+    struct sweep *pass = &loop->sweep;
+    int64_t drops_end = dropped(&pass->tally) + DROPS_A_SLICE;
+    pass->slice_at_us = loop->now_us + SLICE_EVERY_US;
+    if (pass->next != NULL) {
+        look_at_some(loop, drops_end);
+    }
+    if (pass->next == NULL && !free_some(loop, drops_end)) {
+        pass->under_way = false;
+        tell(loop);
+    }
 }
 
 void sweep(struct loop *loop)
@@ -222,38 +243,40 @@ void sweep(struct loop *loop)
         begin_pass(loop);
     }
     if (pass->under_way) {
-        pass->slice_at_us = loop->now_us + SLICE_EVERY_US;
         run_slice(loop);
-        if (pass->next == NULL) {
-            end_pass(loop);
-        }
     }
 }
 
-/* Those in the oldest quarter of the time that the longest one has been quiet for: at least that one. */
+static int64_t oldest_quiet_us(const struct loop *loop)
+{
+    int64_t oldest_us = INT64_MAX;
+    for (const struct connection *it = loop->connections; it != NULL; it = it->next) {
+        oldest_us = is_quiet(it) && it->since_us < oldest_us ? it->since_us : oldest_us;
+    }
+    return oldest_us;
+}
+
+/* Some of those in the oldest quarter of the time that the longest one has been quiet for: at least that one. */
 void sweep_make_room(struct loop *loop)
 {
-    struct tally tally = { 0 };
-    int64_t oldest_us = INT64_MAX;
+    struct tally *tally = &loop->sweep.tally;
+    int64_t drops_end = dropped(tally) + DROPS_A_SLICE;
     if (loop->now_us < loop->crowd_at_us) {
         return; /* a pass over all of them for each that knocks would cost more than they do */
     }
     loop->crowd_at_us = loop->now_us + MAKE_ROOM_EVERY_US;
-    for (const struct connection *it = loop->connections; it != NULL; it = it->next) {
-        oldest_us = is_quiet(it) && it->since_us < oldest_us ? it->since_us : oldest_us;
-    }
+    int64_t oldest_us = oldest_quiet_us(loop);
     if (oldest_us > loop->now_us - CROWD_US_MIN) {
         return;
     }
     int64_t until_us = oldest_us + (loop->now_us - oldest_us) / 4;
-    for (struct connection *it = loop->connections; it != NULL; it = it->next) {
+    for (struct connection *it = loop->connections; it != NULL && dropped(tally) < drops_end; it = it->next) {
         if (is_quiet(it) && it->since_us <= until_us && is_sending(it)) {
-            drop(it, &tally, METRIC_DROP_CROWDED);
+            drop(it, tally, METRIC_DROP_CROWDED);
         } else if (is_quiet(it) && it->since_us <= until_us) {
-            drop_idle(it, &tally, METRIC_DROP_CROWDED);
+            drop_idle(it, tally, METRIC_DROP_CROWDED);
         }
     }
-    tell(loop, &tally);
 }
 
 size_t sweep_unsettled(const struct loop *loop)

@@ -18,7 +18,8 @@ struct sweep {
     struct connection *next;   /* the first that this pass has not looked at; moves on when it closes (connection.c) */
     int64_t pass_at_us, slice_at_us; /* not before begins the next pass, the next slice */
     size_t request_bytes;      /* of the requests under way that this pass has seen */
-    struct tally tally;        /* of this pass */
+    size_t answer_bytes;       /* of the loop's large answers, less what this pass has dropped */
+    struct tally tally;        /* since a pass was told in the log */
 };
 
 #endif

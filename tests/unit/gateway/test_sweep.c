@@ -1,6 +1,8 @@
-/* The sweep over a loop's connections: by slices, and each breaks off only some. Its clock is the test's, and so are
- * its connections, which h2o does not close. */
+/* The sweep over a loop's connections: by slices, and each breaks off only some, whatever for. Its clock is the test's,
+ * and so are its connections, which h2o does not close. */
 #include "sweep.h"
+
+#include "call.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,13 +18,17 @@
 #define SLICES_A_PASS 20
 #define DROPS_A_SLICE 32
 #define CROWD 1000 /* a slice looks at 51 of them */
+#define KIB ((size_t)1024)
+#define MEMORY_BYTES (64 * 1024 * KIB) /* of requests, and of answers, beyond which the slow go */
 #define LONG_AGO (START - 60000 * MS)
 
 static struct {
     struct loop loop;
     struct connection connections[CROWD];
     h2o_socket_t sockets[CROWD];
-    h2o_buffer_t nothing, part; /* what a client has sent and is not answered yet */
+    h2o_buffer_t nothing, part, large; /* what a client has sent and is not answered yet */
+    struct call calls[CROWD];
+    h2o_req_t req; /* of all of them */
     int fds[2];                 /* the gateway's end, and the client's */
 } world;
 
@@ -71,6 +77,14 @@ static size_t broken_by_a_slice(void)
     assert_int_equal(broken(), after);
     world.loop.now_us += SLICE_US;
     return after - before;
+}
+
+/* ... and so many slices. */
+static void assert_each_slice_breaks_off(size_t count, int slices)
+{
+    while (slices-- > 0) {
+        assert_int_equal(broken_by_a_slice(), count);
+    }
 }
 
 static size_t seen(size_t count)
@@ -163,6 +177,131 @@ static void an_idle_one_that_speaks_up_stays(void **state)
     assert_int_equal(broken_by_a_slice(), 1);
 }
 
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+/* Each has sent a part of a large request, since then. */
+static void send_parts(int64_t since_us, size_t bytes)
+{
+    world.large.size = bytes;
+    for (size_t i = 0; i < CROWD; i++) {
+        world.sockets[i].input = &world.large;
+        world.connections[i].sending_since_us = since_us;
+    }
+}
+
+/* Each is sent a large answer, since then. */
+static void send_answers(int64_t since_us, size_t bytes)
+{
+    world.loop.answer_bytes = CROWD * bytes;
+    for (size_t i = 0; i < CROWD; i++) {
+        world.calls[i] = (struct call){
+            .loop = &world.loop, .req = &world.req, .answered = true, .counted_bytes = bytes, .answered_us = since_us,
+            .taken_by_us = INT64_MAX,
+        };
+        world.connections[i].call = &world.calls[i];
+    }
+}
+
+/* All of them are looked at first, which tells how much it is. */
+static void memory_of_requests_is_freed_in_slices_as_far_as_it_is_needed(void **state)
+{
+    (void)state;
+    const size_t bytes = 128 * KIB;
+    gather(CROWD, START);
+    send_parts(START - 6000 * MS, bytes);
+    assert_each_slice_breaks_off(0, SLICES_A_PASS - 1);
+    const size_t due = CROWD - MEMORY_BYTES / bytes;
+    assert_each_slice_breaks_off(DROPS_A_SLICE, (int)(due / DROPS_A_SLICE));
+    assert_int_equal(broken_by_a_slice(), due % DROPS_A_SLICE);
+    assert_int_equal(broken_by_a_slice(), 0);
+    assert_int_equal(broken(), due);
+}
+
+static void memory_of_answers_is_freed_in_slices_as_far_as_it_is_needed(void **state)
+{
+    (void)state;
+    const size_t bytes = 128 * KIB;
+    gather(CROWD, START);
+    send_answers(START - 6000 * MS, bytes);
+    assert_each_slice_breaks_off(0, SLICES_A_PASS - 1);
+    const size_t due = CROWD - MEMORY_BYTES / bytes;
+    assert_each_slice_breaks_off(DROPS_A_SLICE, (int)(due / DROPS_A_SLICE));
+    assert_int_equal(broken_by_a_slice(), due % DROPS_A_SLICE);
+    assert_int_equal(broken(), due);
+}
+
+/* Nobody else is called slow: the pass ends, and the next one looks again. */
+static void memory_of_those_who_are_quick_is_not_freed(void **state)
+{
+    (void)state;
+    gather(CROWD, START);
+    send_parts(START - 500 * MS, 128 * KIB);
+    assert_each_slice_breaks_off(0, SLICES_A_PASS + 1);
+    assert_false(world.loop.sweep.under_way);
+}
+
+static void the_slowest_are_freed_first(void **state)
+{
+    (void)state;
+    gather(CROWD, START);
+    const size_t bytes = 68 * KIB, due = CROWD - MEMORY_BYTES / bytes;
+    send_parts(START - 2000 * MS, bytes);
+    for (size_t i = CROWD - 70; i < CROWD; i++) {
+        world.connections[i].sending_since_us = START - 6000 * MS;
+    }
+    assert_each_slice_breaks_off(0, SLICES_A_PASS - 1);
+    assert_int_equal(broken_by_a_slice(), DROPS_A_SLICE);
+    assert_int_equal(broken_by_a_slice(), due - DROPS_A_SLICE);
+    assert_int_equal(broken_by_a_slice(), 0);
+    for (size_t i = 0; i < CROWD - 70; i++) {
+        assert_false(world.connections[i].dropped);
+    }
+}
+
+/* ---- room -------------------------------------------------------------------------------------------------------- */
+
+static size_t broken_to_make_room(void)
+{
+    size_t before = broken();
+    sweep_make_room(&world.loop);
+    size_t after = broken();
+    sweep_make_room(&world.loop); /* in the same moment */
+    assert_int_equal(broken(), after);
+    world.loop.now_us += 20 * MS;
+    return after - before;
+}
+
+static void room_is_made_by_some_at_a_time(void **state)
+{
+    (void)state;
+    gather(CROWD, LONG_AGO);
+    for (size_t count = DROPS_A_SLICE; count <= CROWD; count += DROPS_A_SLICE) {
+        assert_int_equal(broken_to_make_room(), DROPS_A_SLICE);
+    }
+    assert_int_equal(broken_to_make_room(), CROWD % DROPS_A_SLICE);
+    assert_int_equal(broken_to_make_room(), 0);
+}
+
+static void room_is_made_by_those_who_have_been_quiet_for_longest(void **state)
+{
+    (void)state;
+    gather(CROWD, START - 30000 * MS);
+    for (size_t i = 0; i < 10; i++) {
+        world.connections[i * 100].since_us = LONG_AGO;
+    }
+    assert_int_equal(broken_to_make_room(), 10);
+    for (size_t i = 0; i < 10; i++) {
+        assert_true(world.connections[i * 100].dropped);
+    }
+}
+
+static void nobody_who_has_just_come_makes_room(void **state)
+{
+    (void)state;
+    gather(CROWD, START - 500 * MS);
+    assert_int_equal(broken_to_make_room(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +310,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_pass_looks_at_each_once_a_twentieth_at_a_time, begin, end),
         cmocka_unit_test_setup_teardown(a_pass_begins_each_half_second, begin, end),
         cmocka_unit_test_setup_teardown(an_idle_one_that_speaks_up_stays, begin, end),
+        cmocka_unit_test_setup_teardown(memory_of_requests_is_freed_in_slices_as_far_as_it_is_needed, begin, end),
+        cmocka_unit_test_setup_teardown(memory_of_answers_is_freed_in_slices_as_far_as_it_is_needed, begin, end),
+        cmocka_unit_test_setup_teardown(memory_of_those_who_are_quick_is_not_freed, begin, end),
+        cmocka_unit_test_setup_teardown(the_slowest_are_freed_first, begin, end),
+        cmocka_unit_test_setup_teardown(room_is_made_by_some_at_a_time, begin, end),
+        cmocka_unit_test_setup_teardown(room_is_made_by_those_who_have_been_quiet_for_longest, begin, end),
+        cmocka_unit_test_setup_teardown(nobody_who_has_just_come_makes_room, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
