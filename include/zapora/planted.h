@@ -45,10 +45,15 @@
     X(TICK_DATED_LATE,         "a tick is dated after the mailbox's end was asked for") \
     X(UNKNOWN_BELIEVED,        "a commit whose word was lost is taken for done")
 
+/* What only a failed allocation shows: torture finds it. Keep alphabetized. */
+#define PLANTED_SHORTAGES(X) \
+    X(SHORTAGE_SWALLOWED,      "a record that there is no memory for is passed over, and nobody asks for it again")
+
 enum planted {
     PLANTED_NONE,
 #define X(name, what) PLANTED_##name,
     PLANTED_BUGS(X)
+    PLANTED_SHORTAGES(X)
 #undef X
 };
 
@@ -61,7 +66,7 @@ extern enum planted planted_now;
 
 /* Plants the bug of that name; false when the build has none of it. */
 bool planted_choose(const char *name);
-/* One line a bug: its name and what it does. Nothing in a build without them. */
+/* One line a bug: its name, how it is found ("seeds" or "torture"), and what it does. Nothing in a build without them. */
 void planted_list(FILE *out);
 
 #endif

@@ -6,9 +6,14 @@
 
 #ifdef ZAPORA_PLANTED_BUGS
 
-#define X(name, what) { #name, what },
-static const struct { const char *name, *what; } bugs[] = { PLANTED_BUGS(X) };
+static const struct { const char *name, *found_by, *what; } bugs[] = {
+#define X(name, what) { #name, "seeds", what },
+    PLANTED_BUGS(X)
 #undef X
+#define X(name, what) { #name, "torture", what },
+    PLANTED_SHORTAGES(X)
+#undef X
+};
 
 enum planted planted_now;
 
@@ -26,7 +31,7 @@ bool planted_choose(const char *name)
 void planted_list(FILE *out)
 {
     for (size_t i = 0; i < sizeof(bugs) / sizeof(bugs[0]); i++) {
-        fprintf(out, "%-24s %s\n", bugs[i].name, bugs[i].what);
+        fprintf(out, "%-24s %-8s %s\n", bugs[i].name, bugs[i].found_by, bugs[i].what);
     }
 }
 
