@@ -66,21 +66,23 @@ enum zp_err connection_lost(struct store *store, const char *doing)
     return ZP_BUSY;
 }
 
-static bool is_conninfo(const char *uri)
+/* libpq has words for what is wrong with a URI, and none when it is out of memory. */
+static enum zp_err check_conninfo(const char *uri)
 {
     char *words = NULL;
     PQconninfoOption *options = PQconninfoParse(uri, &words);
-    bool good = options != NULL;
+    enum zp_err err = options != NULL ? ZP_OK : words != NULL ? ZP_INVALID : ZP_NO_MEMORY;
     PQconninfoFree(options);
     PQfreemem(words);
-    return good;
+    return err;
 }
 
 enum zp_err store_create(const struct store_settings *settings, struct store **ret_store)
 {
     ZP_ASSERT(settings->connect_timeout_ms > 0 && !(settings->is_pooled && settings->schema != NULL));
-    if (settings->uri == NULL || !is_conninfo(settings->uri)) {
-        return ZP_INVALID;
+    enum zp_err err = settings->uri == NULL ? ZP_INVALID : check_conninfo(settings->uri);
+    if (err != ZP_OK) {
+        return err;
     }
     struct store *store = calloc(1, sizeof(*store));
     if (store == NULL) {
@@ -96,7 +98,7 @@ enum zp_err store_create(const struct store_settings *settings, struct store **r
         store_destroy(store);
         return ZP_NO_MEMORY;
     }
-    enum zp_err err = settings->lists_uri != NULL ? replica_create(settings, &store->replica) : ZP_OK;
+    err = settings->lists_uri != NULL ? replica_create(settings, &store->replica) : ZP_OK;
     if (err != ZP_OK) {
         store_destroy(store);
         return err;
