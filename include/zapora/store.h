@@ -306,7 +306,8 @@ enum zp_err store_shadow_compare(struct store *store, struct store_shadow_table 
 /* Puts the shadow's tables in the place of the live ones, which go to STORE_REPLACED_SCHEMA, in one transaction. Every
  * running worker is fenced by it, for the partitions have other owners then. ZP_CATCHING_UP: the live tables have
  * outcomes that the shadow lacks; ZP_CONFLICT: STORE_REPLACED_SCHEMA is there already; ZP_BUSY: nothing was done, and
- * when that is because of somebody's lock, the trouble says whose. */
+ * when that is because of somebody's lock, the trouble says whose; or nobody knows, and calling it again tells: ZP_OK
+ * then, also when it was done. */
 enum zp_err store_shadow_swap(struct store *store) ZP_MUST_CHECK;
 /* True for a table that a swap moves or knowingly leaves. */
 bool store_shadow_knows(const char *table);

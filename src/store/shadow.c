@@ -271,18 +271,34 @@ static enum zp_err swap(struct store *store)
     return err == ZP_OK ? plain_run(store, "COMMIT", 0, NULL, NULL) : err;
 }
 
-enum zp_err store_shadow_swap(struct store *store)
+/* Whether the swap was done, though the word of its COMMIT was lost: nothing else takes the shadow away. */
+static enum zp_err look_for_swap(struct store *store, bool *ret_done)
 {
     plain_result *there = NULL;
+    enum zp_err err = plain_run(store, "SELECT to_regnamespace('" REPLACED "') IS NOT NULL, "
+                                       "to_regnamespace('" SHADOW "') IS NOT NULL", 0, NULL, &there);
+    if (err != ZP_OK) {
+        return err;
+    }
+    bool is_replaced = PQgetvalue(there, 0, 0)[0] == 't', is_waiting = PQgetvalue(there, 0, 1)[0] == 't';
+    if (is_replaced && is_waiting) {
+        return connection_trouble(store, ZP_CONFLICT, "the schema " REPLACED " of an earlier swap is still there: "
+                                                      "DROP SCHEMA " REPLACED " CASCADE when it is needed no more");
+    }
+    *ret_done = is_replaced;
+    return ZP_OK;
+}
+
+enum zp_err store_shadow_swap(struct store *store)
+{
+    bool done = false;
     enum zp_err err = plain_begin(store);
     if (err == ZP_OK) {
-        err = plain_run(store, "SELECT to_regnamespace('" REPLACED "') IS NOT NULL", 0, NULL, &there);
+        err = look_for_swap(store, &done);
     }
-    if (err == ZP_OK && PQgetvalue(there, 0, 0)[0] == 't') {
-        err = connection_trouble(store, ZP_CONFLICT, "the schema " REPLACED " of an earlier swap is still there: "
-                                                     "DROP SCHEMA " REPLACED " CASCADE when it is needed no more");
+    if (err == ZP_OK && !done) {
+        err = swap(store);
     }
-    err = err == ZP_OK ? swap(store) : err;
     store_disconnect(store); /* which rolls back what was not committed */
     return err;
 }

@@ -148,6 +148,7 @@ static enum zp_err make_shadow(struct rebuilding *rebuilding)
     return err == ZP_OK ? ZP_OK : fail(rebuilding, err, "the shadow cannot be made", store_trouble(shadow)->why);
 }
 
+/* Who does not know whether the swap was done asks for it again and folds nothing: the shadow may be gone. */
 static enum zp_err swap(struct rebuilding *rebuilding)
 {
     enum zp_err err = ZP_CATCHING_UP;
@@ -156,8 +157,7 @@ static enum zp_err swap(struct rebuilding *rebuilding)
         if (i > 0) {
             poll(NULL, 0, SWAP_PAUSE_MS);
         }
-        err = fold_all(rebuilding);
-        if (err != ZP_OK) {
+        if (err == ZP_CATCHING_UP && (err = fold_all(rebuilding)) != ZP_OK) {
             return err;
         }
         err = store_shadow_swap(rebuilding->live);
