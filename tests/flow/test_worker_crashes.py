@@ -367,7 +367,7 @@ def test_a_worker_that_waits_for_a_frozen_database_ends_when_asked_to(whole_stac
 
 
 def test_a_worker_amid_a_takeover_of_a_frozen_database_ends_when_asked_to(whole_stack, tmp_path):
-    """A regression: its 10 s began when the round was over, in which each partition waits for the database."""
+    """In order, or by the watchdog, whose count from the signal on has a unit test: whichever comes first."""
     stack = whole_stack
     with OwnWorker(stack, tmp_path) as worker:
         eventually(lambda: worker.owned() > 0, 60, 0.2, "it has joined the others")
