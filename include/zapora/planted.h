@@ -66,7 +66,7 @@ extern enum planted planted_now;
 
 /* Plants the bug of that name; false when the build has none of it. */
 bool planted_choose(const char *name);
-/* One line a bug: its name, how it is found ("seeds" or "torture"), and what it does. Nothing in a build without them. */
+/* One line a bug: its name, how it is found ("seeds", "torture"), what it does. Nothing in a build without them. */
 void planted_list(FILE *out);
 
 #endif
