@@ -11,14 +11,13 @@
 
 #include "errand.h"
 #include "handlers.h"
+#include "journal_look.h"
 #include "mailbox.h"
 #include "places.h"
-#include "zapora/message.h"
 
 #include <stdlib.h>
 
 #define PULL_EVENTS_MAX 100
-#define TABLE_EVENTS_MAX 200
 
 struct location_stream {
     struct stream stream; /* first */
@@ -27,14 +26,6 @@ struct location_stream {
     bool begun;           /* false: the cursor is not known yet, it starts at the head */
     bool behind;          /* there is, or may be, more than was sent */
     bool pulling;
-};
-
-/* What a helper thread found behind a cursor; the events' text is in the errand's buffer. */
-struct pulled {
-    int64_t first;           /* seq; 0: none */
-    struct live_cursor last; /* after the last of them */
-    struct live_cursor head; /* of the journal */
-    bool other;              /* its history is not the cursor's */
 };
 
 struct wanted {
@@ -69,72 +60,35 @@ static void reset_to(struct location_stream *self, const struct live_cursor *hea
 /* ---- PostgreSQL ---- */
 
 /* Runs on a helper thread. */
-static bool put_event(const struct batch_event *row, struct arena *arena, struct buffer *out)
-{
-    struct event event;
-    const char *why;
-    if (message_event_decode(row->value, row->value_len, arena, &event, &why) != ZP_OK) {
-        return false;
-    }
-    buffer_printf(out, "id: %lld\nevent: %s\ndata: ", (long long)row->seq, EVENT_WORDS.names[row->type]);
-    message_event_json(&event, out, NULL);
-    buffer_puts(out, "\n\n");
-    return true;
-}
-
-/* Reads the event at the cursor itself, to see whether the journal's history is the cursor's. */
-static enum zp_err look_at_cursor(struct errand *errand, struct store *store, bool *ret_other)
-{
-    const struct wanted *wanted = errand->question;
-    struct batch_event *row = NULL;
-    size_t count = 0;
-    if (!wanted->after.hash_known || wanted->after.seq == 0) {
-        return ZP_OK;
-    }
-    enum zp_err err =
-        store_events_after(store, &wanted->location_id, wanted->after.seq - 1, 1, 1, &errand->arena, &row, &count);
-    if (err == ZP_OK && count == 1 && row->seq == wanted->after.seq) {
-        *ret_other = !live_cursor_has(&wanted->after, row->hash);
-    }
-    return err;
-}
-
-static struct live_cursor cursor_after(int64_t seq, const uint8_t hash[HASH_SIZE])
-{
-    struct live_head head = { .seq = seq };
-    memcpy(head.hash, hash, HASH_SIZE);
-    return live_cursor_at(&head);
-}
-
 static void look_in_journal(struct errand *errand, struct store *store)
 {
     const struct wanted *wanted = errand->question;
-    struct pulled *pulled = arena_alloc(&errand->arena, sizeof(*pulled));
-    struct location *location = NULL;
-    struct batch_event *rows = NULL;
-    size_t count = 0;
-    if (pulled == NULL) {
-        errand->err = ZP_NO_MEMORY;
-        return;
-    }
-    errand->found = pulled;
-    *pulled = (struct pulled){ .first = 0 };
-    errand->err = look_at_cursor(errand, store, &pulled->other);
-    if (errand->err == ZP_OK) {
-        errand->err = store_events_after(store, &wanted->location_id, wanted->after.seq, TABLE_EVENTS_MAX,
-                                         wanted->bytes_max, &errand->arena, &rows, &count);
-    }
-    for (size_t i = 0; errand->err == ZP_OK && i < count && put_event(&rows[i], &errand->arena, &errand->out); i++) {
-        pulled->first = i == 0 ? rows[i].seq : pulled->first;
-        pulled->last = cursor_after(rows[i].seq, rows[i].hash);
-    }
-    if (errand->err == ZP_OK) {
-        errand->err = store_location_get(store, &wanted->location_id, &location);
-    }
-    if (errand->err == ZP_OK) {
-        pulled->head = cursor_after(location->seq, location->hash);
-        location_finish(location);
-        free(location);
+    struct journal_found *found = arena_alloc(&errand->arena, sizeof(*found));
+    errand->found = found;
+    errand->err = found == NULL ? ZP_NO_MEMORY
+                                : journal_look(store, &wanted->location_id, &wanted->after, wanted->bytes_max,
+                                               &errand->arena, &errand->out, found);
+}
+
+/* Why a cursor that the journal does not continue begins anew; NULL: it need not. */
+static const char *const reset_reasons[JOURNAL_VERDICT_COUNT] = {
+    [JOURNAL_OTHER] = "history_replaced",
+    [JOURNAL_BEYOND] = "cursor_beyond_head",
+    [JOURNAL_NOT_KEPT] = "not_kept",
+};
+
+static void obey(struct location_stream *self, enum journal_verdict verdict, const struct errand *errand)
+{
+    const struct journal_found *found = errand->found;
+    if (verdict == JOURNAL_GOES_ON) {
+        self->cursor = found->last;
+        stream_put_text(&self->stream, errand->out.data, errand->out.len);
+        pull(self);
+    } else if (verdict == JOURNAL_ENDS) {
+        self->behind = false; /* that is all; Redis will say more, or that its history was another one */
+    } else if (reset_reasons[verdict] != NULL) {
+        reset_to(self, &found->head, reset_reasons[verdict]);
+        pull(self);
     }
 }
 
@@ -142,7 +96,7 @@ static void on_journal(struct call *call, struct errand *errand)
 {
     struct location_stream *self = (void *)stream_of(call);
     const struct wanted *wanted = errand->question;
-    const struct pulled *pulled = errand->found;
+    const struct journal_found *found = errand->found;
     if (self == NULL) {
         return;
     }
@@ -150,24 +104,14 @@ static void on_journal(struct call *call, struct errand *errand)
     if (errand->err != ZP_OK || errand->out.err != ZP_OK) {
         return; /* still behind: the next heartbeat tries again */
     }
-    const int64_t after = wanted->after.seq;
     if (!self->begun) {
-        begin_at(self, &pulled->head);
-    } else if (after != self->cursor.seq || !live_cursor_has(&wanted->after, self->cursor.hash)) {
+        begin_at(self, &found->head);
+    } else if (wanted->after.seq != self->cursor.seq || !live_cursor_has(&wanted->after, self->cursor.hash)) {
         pull(self); /* reset meanwhile */
-    } else if (pulled->other) {
-        reset_to(self, &pulled->head, "history_replaced");
-        pull(self);
-    } else if (pulled->first == after + 1) {
-        self->cursor = pulled->last;
-        stream_put_text(&self->stream, errand->out.data, errand->out.len);
-        pull(self);
-    } else if (after == pulled->head.seq) {
-        self->behind = false; /* that is all; Redis will say more, or that its history was another one */
-    } else if (after < pulled->head.seq || mailbox_lag_ms(call->loop, self->stream.partition) == 0) {
-        reset_to(self, &pulled->head, after > pulled->head.seq ? "cursor_beyond_head" : "not_kept");
-        pull(self);
-    } /* else: a database that was put back may not have the cursor yet: wait until its partition has caught up */
+    } else {
+        obey(self, journal_judge(&wanted->after, found, mailbox_lag_ms(call->loop, self->stream.partition) == 0),
+             errand);
+    }
 }
 
 static void pull_from_journal(struct location_stream *self)
