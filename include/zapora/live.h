@@ -264,7 +264,8 @@ struct live_watcher {
                     const struct live_note *note);   /* in the order heard; may skip or repeat
                                                          a seq after trouble: the owner compares with its own cursor
                                                          (live_cursor_fits) */
-    void (*on_live)(struct live_watcher *watcher);   /* from now on everything is heard; again after each reconnect */
+    void (*on_live)(struct live_watcher *watcher);   /* from now on everything is heard; again after each reconnect, and
+                                                        when more was missed than Redis keeps */
     void (*on_lost)(struct live_watcher *watcher);   /* nothing is heard until the next on_live */
     void (*on_reset)(struct live_watcher *watcher,
                      const struct live_head *head); /* the location's history was replaced */

@@ -2,8 +2,9 @@
  *
  * Called by place. The steps are driven by state, not by replies: whoever loses a reply, the next tick tries again.
  * Invariants: one read at a time; a reply that belongs to an earlier state is dropped by its serial; a ring is
- * continued only after its last event was seen in the stream with the same hash, else it begins again and everybody
- * is told. */
+ * continued only after its last event was seen in the stream with the same hash, else it begins again. What follows is
+ * told as a reset when another history was seen in the place of the ring's. When Redis merely keeps too little, the
+ * watchers are lost for a moment: each looks for itself what the journal has behind its own cursor. */
 #include "catch_up.h"
 
 #include "marks.h"
@@ -22,7 +23,7 @@ void live_place_restart(struct place *place, const struct live_head *head, bool 
     const struct live_head copy = *head; /* the ring may hold what it points into */
     live_ring_rebase(&place->ring, &copy);
     place->heard_seq = copy.seq;
-    place->broken = false;
+    place->broken = place->forked = false;
     place->checked = true;
     place->read_serial = 0;
     if (tell) {
@@ -64,13 +65,25 @@ static bool contradicts(const struct place *place, const struct live_head *head)
     return head->seq < ours->seq || (place->read_hash && !live_head_same(head, ours));
 }
 
+/* Nothing shows another history: who is told to look again need not begin anew. live_catch_up tells. */
+static void skip_to(struct place *place, const struct live_head *head)
+{
+    live_place_restart(place, head, false);
+    if (place->live) {
+        place->live = false;
+        live_watchers_lost(place);
+    }
+}
+
 static void compare(struct place *place, const struct live_head *head)
 {
     struct ring *ring = &place->ring;
     if (!ring->based) {
         live_place_restart(place, head, place->live);
-    } else if (place->broken || contradicts(place, head)) {
+    } else if (place->forked || contradicts(place, head)) {
         live_place_restart(place, head, true);
+    } else if (place->broken) {
+        skip_to(place, head);
     } else if (head->seq > ring->head.seq) {
         place->heard_seq = head->seq > place->heard_seq ? head->seq : place->heard_seq;
     } else if (head->seq == ring->head.seq) {
@@ -112,6 +125,7 @@ static bool take(struct place *place, const struct live_note *note, struct live_
     struct ring *ring = &place->ring;
     const struct live_head *from = &place->read_from;
     if (first && from->seq > 0 && place->read_hash && !live_head_same(&note->head, from)) {
+        place->forked = note->seq == from->seq;
         return false; /* our last event must stand there, and be the same */
     }
     if (note->seq <= ring->head.seq) {

@@ -22,7 +22,8 @@ struct place {
     enum place_hearing hearing;
     bool live;    /* heard, and the ring had caught up with the head since then */
     bool checked; /* the head was compared since the last confirmation or the last look */
-    bool broken;  /* the ring can't be continued: begin again at the head, and say so */
+    bool broken;  /* the ring can't be continued from the stream: begin again at the head */
+    bool forked;  /* since the stream holds another history */
     struct ring ring;
     int64_t heard_seq;             /* an event with this seq exists; the ring may be behind */
     int64_t read_serial;           /* the read that is waited for, 0 none; other replies come too late */

@@ -1,6 +1,8 @@
 """A Redis that lost some or all of what it had is filled again from the database, without anybody doing anything."""
+import concurrent.futures
 import os
 import pathlib
+import re
 import time
 
 from harness import eventually
@@ -69,6 +71,47 @@ def test_a_flush_in_the_middle_of_orders_loses_nothing(whole_stack):
                 stack.redis("FLUSHALL")
         seqs_from(stream, head + 1, 30)
     eventually(lambda: verify_ends_with(stack, 0), 40, 0.5, "Redis has what the database has")
+
+
+KEPT = 1000  # LIVE_EVENTS_KEPT: so many events of a location Redis remembers
+
+
+def make_events(stack, count, threads=8):
+    """That many, of orders that are open no longer when all is done."""
+    basket = stack.basket()
+
+    def place_and_cancel(api):
+        for _ in range(count // threads // 2):
+            order = stack.place(basket, api=api).expect(202).json
+            api.post(f"/orders/{order['id']}/cancel", {}).expect(202)
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        list(pool.map(place_and_cancel, [stack.new_api("customer") for _ in range(threads)]))
+
+
+def push_failures(stack):
+    pages = [stack.ops(part).get("/metrics").body.decode() for part in ("worker-1", "worker-2")]
+    return sum(int(re.search(r"^zapora_worker_push_failures_total (\d+)$", page, re.M).group(1)) for page in pages)
+
+
+def test_a_redis_that_was_away_for_longer_than_it_remembers_costs_a_screen_nothing(whole_stack):
+    """A regression: what Redis did not remember when it was filled again was told as a reset. The journal has it."""
+    stack = whole_stack
+    head, count = stack.board()["head"], KEPT + 200
+    stream = stack.new_api("kitchen").events(f"/locations/{stack.location}/events", head, timeout_s=60)
+    with stream:
+        stack.place(wait_s=10).expect(201)
+        seqs_from(stream, head + 1, 1)
+        failures = push_failures(stack)
+        stack.freeze("redis")
+        stack.place().expect(202)  # may still be in a socket to it; what follows is not
+        eventually(lambda: push_failures(stack) > failures, 30, what="a worker has given it up")
+        make_events(stack, count)
+        eventually(lambda: stack.sql("SELECT seq FROM locations WHERE location_id = %s", stack.location) ==
+                   [(head + 2 + count,)], 60, what="the database has all of them")
+        stack.thaw("redis")
+        seqs_from(stream, head + 2, 1 + count)
+        stack.place(wait_s=15).expect(201)
+        seqs_from(stream, head + 3 + count, 1)
 
 
 def append_only_file(stack):
