@@ -186,7 +186,7 @@ static void on_word(struct place *place, struct live_shared *shared)
     live_watchers_word(place, &shared->frame.note);
 }
 
-/* The cache was refilled up to this head; the channel keeps order, so a head that went back has gone back. */
+/* The cache was refilled up to this head. It may be long ago: the ring is continued over the other connection, too. */
 static void on_head(struct place *place, struct live_shared *shared)
 {
     const struct live_head *head = &shared->frame.note.head;
@@ -195,7 +195,8 @@ static void on_head(struct place *place, struct live_shared *shared)
     if (!ring->based) {
         live_place_restart(place, head, place->live);
     } else if (forked || head->seq < ring->head.seq) {
-        live_place_restart(place, head, true);
+        place->checked = false; /* the head as it is now shows whether anything went back ... */
+        place->read_serial = 0; /* ... but not one that was read before */
     } else if (head->seq > place->heard_seq) {
         place->heard_seq = head->seq;
     }

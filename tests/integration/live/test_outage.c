@@ -392,6 +392,7 @@ static void a_flush_is_survived(void **state)
             free((void *)(uintptr_t)history->notes[--history->count].json);
         }
         refill_all(push, history);
+        WAIT_FOR(ears, all.resets == older); /* the head is looked at first */
         push_more(push, history, 1);
         WAIT_FOR(ears, all.last_seq == (int64_t)history->count);
         assert_int_equal(all.resets, older);

@@ -257,15 +257,43 @@ struct reading {
     struct live_note held;
 };
 
-static void publish(struct scene *scene, const struct live_note *note)
+static void publish_as(struct scene *scene, enum note_kind kind, const struct live_note *note)
 {
-    const struct note_frame frame = { .kind = NOTE_EVENT, .note = *note };
+    const struct note_frame frame = { .kind = kind, .note = *note };
     struct buffer bytes;
     buffer_init(&bytes, NOTE_BYTES_MAX);
     live_note_encode(&frame, &bytes);
     freeReplyObject(client_ask(scene->client, "PUBLISH %s %b", live_key_channel(&note->location_id).text,
                                (void *)bytes.data, bytes.len));
     buffer_finish(&bytes);
+}
+
+static void publish(struct scene *scene, const struct live_note *note)
+{
+    publish_as(scene, NOTE_EVENT, note);
+}
+
+/* The channel is read later than the head, and the ring was continued from the stream meanwhile: a refill's word of a
+ * head that has long been passed. Nothing went back. */
+static void a_late_word_of_a_refill_is_no_reset(void **state)
+{
+    (void)state;
+    NEEDS_REDIS();
+    struct scene *scene = scene_create(&hub_settings);
+    struct watching all;
+    push_more(scene, 3);
+    watching_begin(&all, scene->ears, &scene->history->location_id, ID_NONE);
+    WAIT_FOR(scene->ears, all.live);
+    push_more(scene, 2);
+    WAIT_FOR(scene->ears, all.notes == 2);
+    const struct live_note word = { .location_id = scene->history->location_id, .type = EV_COUNT,
+                                    .head = scene->history->notes[3].head };
+    publish_as(scene, NOTE_HEAD, &word);
+    push_more(scene, 4);
+    WAIT_FOR(scene->ears, all.last_seq == 9);
+    assert_int_equal(all.notes, 6);
+    assert_int_equal(all.skipped + all.repeated + all.resets + all.losts, 0);
+    scene_destroy(scene);
 }
 
 /* The channel is read later than the head: what it brings may be of a history that the ring has left already. */
@@ -547,6 +575,7 @@ int main(void)
         cmocka_unit_test(waiters_hear_only_their_own),
         cmocka_unit_test(what_the_channel_lost_is_found),
         cmocka_unit_test(refills_are_resets_or_are_caught_up_with),
+        cmocka_unit_test(a_late_word_of_a_refill_is_no_reset),
         cmocka_unit_test(a_late_event_of_a_lost_history_is_not_told),
         cmocka_unit_test(recent_events_come_from_the_ring),
         cmocka_unit_test(what_redis_does_not_keep_is_no_reset),
