@@ -6,6 +6,7 @@ red, with republish taken out of the takeover the crash test does.
 A long run, with its figures:
     ZAPORA_CRASH_KILLS=20 ZAPORA_CRASH_FREEZES=5 tests/run flow -s -k killed_and_frozen --timeout 3000
 """
+import contextlib
 import hashlib
 import json
 import os
@@ -154,7 +155,7 @@ class Watcher(threading.Thread):
 
     def __init__(self, stack):
         super().__init__(daemon=True)
-        self.stack, self.seqs, self.resets = stack, [], 0
+        self.stack, self.seqs, self.resets = stack, [], []
         self.stopping = threading.Event()
         stack.token("kitchen")
         self.start_head = stack.board()["head"]
@@ -164,9 +165,11 @@ class Watcher(threading.Thread):
         while not self.stopping.is_set():
             try:
                 with self.stack.new_api("kitchen").events(f"/locations/{self.stack.location}/events", cursor) as stream:
+                    if stream.status != 200:
+                        raise OSError(f"no stream: {stream.status}")
                     for event in stream:
                         if event["event"] == "reset":
-                            self.resets += 1
+                            self.resets.append((self.seqs[-1:], event["data"]))
                         if event["id"]:
                             cursor = int(event["id"])
                             self.seqs.append(cursor)
@@ -176,14 +179,43 @@ class Watcher(threading.Thread):
                 time.sleep(0.2)
 
 
+def page_of(stack, part):
+    return stack.ops(part).get("/metrics").body.decode()
+
+
+def figure(stack, part, series):
+    return int(re.search(rf"^{series} (\d+)$", page_of(stack, part), re.MULTILINE).group(1))
+
+
+def what_the_screen_knows(stack, watcher):
+    """For a screen that does not catch up: all that tells who held what back."""
+    return {"start": watcher.start_head, "events": len(watcher.seqs), "last": watcher.seqs[-1:],
+            "resets": watcher.resets, "alive": watcher.is_alive(), "board": stack.board()["head"],
+            "redis": stack.redis("GET", "{%s}:head" % stack.location),
+            "stream": stack.redis("XINFO", "STREAM", "{%s}:events" % stack.location)[:2],
+            "gateway": re.findall(r"^zapora_.*stream.* [1-9]\d*$", page_of(stack, "gateway-1"), re.MULTILINE)}
+
+
+def wait_until_screen_shows(stack, watcher, head):
+    try:
+        eventually(lambda: watcher.seqs and watcher.seqs[-1] >= head, 30, what="the screen has caught up")
+    except AssertionError as error:
+        raise AssertionError(f"{error}; {what_the_screen_knows(stack, watcher)}") from None
+
+
+def owned(stack, part):
+    return figure(stack, part, "zapora_worker_partitions_owned")
+
+
 def wait_until_all_owned_by(stack, part):
     """A worker that is frozen is given up by the group, and the other one takes its partitions over."""
-    def owns_all():
-        for line in stack.ops(part).get("/metrics").body.decode().splitlines():
-            if line.startswith("zapora_worker_partitions_owned "):
-                return int(line.split()[1]) == PARTITIONS
-        return False
-    eventually(owns_all, 60, 0.2, f"{part} owns every partition")
+    eventually(lambda: owned(stack, part) == PARTITIONS, 60, 0.2, f"{part} owns every partition")
+
+
+def wait_until_shared(stack):
+    """Whoever was killed or frozen is back, and nothing moves any more."""
+    eventually(lambda: all(owned(stack, part) == PARTITIONS // 2 for part in ("worker-1", "worker-2")), 60, 0.2,
+               "each worker owns its half")
 
 
 def faults():
@@ -235,8 +267,9 @@ def test_workers_are_killed_and_frozen_under_load(whole_stack, locations):
     check_cache(stack, everywhere)
     check_log(stack, clients, everywhere)
     head = stack.board()["head"]
-    eventually(lambda: watcher.seqs and watcher.seqs[-1] >= head, 30, what="the screen has caught up")
+    wait_until_screen_shows(stack, watcher, head)
     watcher.stopping.set()
+    assert watcher.resets == [], "nothing was lost, so no screen has to begin anew"
     assert watcher.seqs == list(range(watcher.start_head + 1, watcher.seqs[-1] + 1)), "the screen missed or repeated an event"
 
 
@@ -246,18 +279,14 @@ def partition_of(stack, location):
 
 
 def fenced_total(stack):
-    total = 0
-    for part in ("worker-1", "worker-2"):
-        for line in stack.ops(part).get("/metrics").body.decode().splitlines():
-            if line.startswith("zapora_worker_fenced_total "):
-                total += int(line.split()[1])
-    return total
+    return sum(figure(stack, part, "zapora_worker_fenced_total") for part in ("worker-1", "worker-2"))
 
 
 def test_a_worker_that_lost_its_partition_cannot_write(stack, locations):
     """A rival has taken the row: what the old owner had decided is refused by the fence, then decided again, once."""
     location = locations[0]
     partition = partition_of(stack, location)
+    wait_until_shared(stack)  # a takeover on its way would take the row from the rival before anybody is refused
     rival = str(uuid.uuid4())
     before = fenced_total(stack)
     stack.sql("UPDATE partitions SET owner = %s WHERE partition = %s", rival, partition)
@@ -287,14 +316,14 @@ def freeze_all(stack, part):
     pids = [stack.pid(node) for node in stack.nodes(part)]
     if part == "postgres":
         pids += [int(row[0]) for row in stack.sql("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    signal_all(pids, signal.SIGSTOP)
     return pids
 
 
-def thaw_all(pids):
+def signal_all(pids, sig):
     for pid in pids:
-        os.kill(pid, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):  # a session that has ended since it was listed
+            os.kill(pid, sig)
 
 
 @pytest.mark.parametrize("part", ["kafka", "postgres", "redis"])
@@ -308,7 +337,7 @@ def test_a_worker_that_is_asked_to_ends_though_a_server_is_frozen(whole_stack, p
         ends = ('"message":"worker stopped","code":0', '"message":"the process is ended as it stands')
         assert any(end in stack.log("worker-1") for end in ends), "it died of something else"
     finally:
-        thaw_all(frozen)
+        signal_all(frozen, signal.SIGCONT)
     stack.up()
     assert stack.order(placed["id"])["version"] >= 1
     stack.place(wait_s=15).expect(201)
@@ -363,7 +392,7 @@ def test_a_worker_that_waits_for_a_frozen_database_ends_when_asked_to(whole_stac
             assert worker.end() == 0
             assert '"message":"worker stopped","code":0' in worker.log.read_text()
     finally:
-        thaw_all(frozen)
+        signal_all(frozen, signal.SIGCONT)
 
 
 def test_a_worker_amid_a_takeover_of_a_frozen_database_ends_when_asked_to(whole_stack, tmp_path):
@@ -379,6 +408,6 @@ def test_a_worker_amid_a_takeover_of_a_frozen_database_ends_when_asked_to(whole_
             ends = {0: '"message":"worker stopped","code":0', 1: '"message":"the process is ended as it stands'}
             assert ends[worker.end()] in worker.log.read_text()
         finally:
-            thaw_all(frozen)
+            signal_all(frozen, signal.SIGCONT)
     stack.up()
     stack.place(wait_s=15).expect(201)
