@@ -191,6 +191,9 @@ static size_t piece_count(const struct live_item *item, size_t from)
 static void flush(struct window *window)
 {
     struct live_push *push = window->push;
+    if (window->err != ZP_OK) {
+        buffer_reset(live_push_out(push)); /* what was added before the trouble is not the next call's to send */
+    }
     for (int attempt = 0; window->err == ZP_OK && window->count > 0; attempt++) {
         window->err = live_push_exchange(push, window->count, take, window);
         size_t again = 0;
@@ -229,6 +232,10 @@ static void add_receipt(struct window *window, const struct outcome *outcome)
     const struct live_receipt receipt = live_receipt_of_outcome(outcome, &window->reasons);
     buffer_reset(&window->scratch);
     live_receipt_print(&receipt, &window->scratch);
+    if (window->scratch.err == ZP_NO_MEMORY || window->reasons.err == ZP_NO_MEMORY) {
+        window->err = ZP_NO_MEMORY; /* told again, it has one; without, the command would stay pending */
+        return;
+    }
     if (window->scratch.err != ZP_OK || !add(window, NULL, 0, 0)) {
         return;
     }

@@ -150,6 +150,7 @@ static void put_receipt(struct buffer *out, const struct live_submission *submis
     live_request_text(out, "EX");
     live_request_int(out, ttl_s);
     live_request_text(out, "NX"); /* what is settled stays so */
+    out->err = out->err == ZP_OK ? text.err : out->err; /* half a receipt would stay for good */
     buffer_finish(&text);
 }
 
