@@ -114,21 +114,21 @@ static enum zp_err plan_forgotten(struct plan *plan, struct id_list *found)
 {
     const struct live_refill *refill = plan->refill;
     struct id_list anew = { .count = 0 };
-    bool room = true;
-    for (size_t i = 0; room && i < refill->ticket_count; i++) {
-        room = live_id_list_add(i < plan->snapshot_count ? &anew : found, &refill->tickets[i].order_id);
+    enum zp_err err = ZP_OK;
+    for (size_t i = 0; err == ZP_OK && i < refill->ticket_count; i++) {
+        err = live_id_list_add(i < plan->snapshot_count ? &anew : found, &refill->tickets[i].order_id);
     }
     sort(&anew);
     sort(found);
-    for (size_t i = 0; room && i < found->count; i++) {
+    for (size_t i = 0; err == ZP_OK && i < found->count; i++) {
         const struct zp_id *id = &found->ids[i];
         bool twice = i > 0 && id_equal(id, &found->ids[i - 1]);
         if (!twice && !contains(&anew, id)) {
-            room = live_id_list_add(&plan->forgotten, id);
+            err = live_id_list_add(&plan->forgotten, id);
         }
     }
     free(anew.ids);
-    return room ? ZP_OK : ZP_TOO_LARGE;
+    return err;
 }
 
 /* ---- the swap --------------------------------------------------------------------------------------------------- */

@@ -9,19 +9,19 @@
 
 #include <stdlib.h>
 
-bool live_id_list_add(struct id_list *list, const struct zp_id *id)
+enum zp_err live_id_list_add(struct id_list *list, const struct zp_id *id)
 {
     if (list->count == list->cap) {
         size_t cap = list->cap == 0 ? 256 : list->cap * 2;
         struct zp_id *ids = cap > ID_LIST_MAX ? NULL : realloc(list->ids, cap * sizeof(*ids));
         if (ids == NULL) {
-            return false;
+            return cap > ID_LIST_MAX ? ZP_TOO_LARGE : ZP_NO_MEMORY;
         }
         list->ids = ids;
         list->cap = cap;
     }
     list->ids[list->count++] = *id;
-    return true;
+    return ZP_OK;
 }
 
 static enum zp_err look_at_head(struct look *look, const redisReply *reply)
@@ -32,29 +32,28 @@ static enum zp_err look_at_head(struct look *look, const redisReply *reply)
 
 static enum zp_err look_at_open(struct look *look, const redisReply *reply)
 {
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+    enum zp_err err = ZP_OK;
+    for (size_t i = 0; err == ZP_OK && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         struct zp_id id;
         const redisReply *member = reply->element[i];
-        if (member->type == REDIS_REPLY_STRING && id_parse(member->str, member->len, &id) &&
-            !live_id_list_add(&look->orders, &id)) {
-            return ZP_TOO_LARGE;
+        if (member->type == REDIS_REPLY_STRING && id_parse(member->str, member->len, &id)) {
+            err = live_id_list_add(&look->orders, &id);
         }
     }
-    return ZP_OK;
+    return err;
 }
 
 /* Orders that a lost history may have closed: their snapshots would outlive it. */
 static enum zp_err look_at_events(struct look *look, const redisReply *reply)
 {
-    bool room = true;
-    for (size_t i = 0; room && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
-        struct live_shared *shared = live_stream_entry(reply->element[i]);
-        if (shared != NULL && !id_is_none(&shared->frame.note.order_id)) {
-            room = live_id_list_add(&look->orders, &shared->frame.note.order_id);
+    enum zp_err err = ZP_OK;
+    for (size_t i = 0; err == ZP_OK && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+        struct note_frame frame;
+        if (live_stream_entry_read(reply->element[i], &frame) && !id_is_none(&frame.note.order_id)) {
+            err = live_id_list_add(&look->orders, &frame.note.order_id);
         }
-        live_shared_release(shared);
     }
-    return room ? ZP_OK : ZP_TOO_LARGE;
+    return err;
 }
 
 static enum zp_err take_look(struct live_push *push, void *arg, size_t index, const redisReply *reply)

@@ -12,8 +12,8 @@ struct id_list {
     size_t count, cap;
 };
 
-/* False past the ceiling or without memory. */
-bool live_id_list_add(struct id_list *list, const struct zp_id *id) ZP_MUST_CHECK;
+/* ZP_OK, ZP_TOO_LARGE, ZP_NO_MEMORY. */
+enum zp_err live_id_list_add(struct id_list *list, const struct zp_id *id) ZP_MUST_CHECK;
 
 struct look {
     const struct live_refill *refill;

@@ -30,19 +30,24 @@ static bool is_array(const redisReply *reply, size_t elements)
     return reply->type == REDIS_REPLY_ARRAY && reply->elements == elements;
 }
 
-struct live_shared *live_stream_entry(const redisReply *entry)
+bool live_stream_entry_read(const redisReply *entry, struct note_frame *ret_frame)
 {
+    char text[24];
     if (!is_array(entry, 2) || !is_array(entry->element[1], 2) || entry->element[0]->type != REDIS_REPLY_STRING ||
         entry->element[1]->element[1]->type != REDIS_REPLY_STRING) {
-        return NULL;
+        return false;
     }
     const redisReply *id = entry->element[0], *note = entry->element[1]->element[1];
-    struct live_shared *shared = live_shared_read(note->str, note->len);
-    char text[24];
-    if (shared == NULL || shared->frame.kind != NOTE_EVENT || print_entry_id(shared->frame.note.seq, text) != id->len ||
-        memcmp(text, id->str, id->len) != 0) {
-        live_shared_release(shared);
+    return live_note_decode(note->str, note->len, ret_frame) && ret_frame->kind == NOTE_EVENT &&
+           print_entry_id(ret_frame->note.seq, text) == id->len && memcmp(text, id->str, id->len) == 0;
+}
+
+struct live_shared *live_stream_entry(const redisReply *entry)
+{
+    struct note_frame frame;
+    if (!live_stream_entry_read(entry, &frame)) {
         return NULL;
     }
-    return shared;
+    const redisReply *note = entry->element[1]->element[1];
+    return live_shared_read(note->str, note->len);
 }
