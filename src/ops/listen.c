@@ -82,7 +82,7 @@ int ops_listen(const char *address, bool reuse_port, char *why, size_t why_size)
     int error = getaddrinfo(host[0] == '\0' ? NULL : host, port, &hints, &found);
     if (error != 0) {
         (void)snprintf(why, why_size, "%.200s: %s", address, gai_strerror(error));
-        errno = EINVAL;
+        errno = error == EAI_MEMORY || error == EAI_AGAIN ? EAGAIN : EINVAL;
         return -1;
     }
     int fd = open_one(found, reuse_port); /* the first address only: "localhost" is one place, not two */
