@@ -17,6 +17,7 @@ NEVER = r"""__\w+ _exit abort alphasort64 clock_gettime clock_nanosleep close cl
     PQ(backendPID|clear|cmdTuples|conninfoFree|errorMessage|finish|freemem|isBusy|ntuples|status|socket)
     PQ(get(isnull|length|value)|result\w+|setNoticeReceiver|transactionStatus)
     jwt_free jwt_get_alg yaml_event_delete yaml_parser_delete yaml_parser_set_input_file
+    redisReaderFree freeReplyObject
     pthread_(attr|mutex|cond|rwlock|sigmask|join|detach|once)\w*"""
 
 # Tells no failure apart: a password does not fit, a figure of /proc is left out of a page.
@@ -25,11 +26,10 @@ NO_DIFFERENCE = "crypto_pwhash_str_verify fgets fread readdir64"
 # h2o ends the process when it finds no memory; its sockets fail when the peer goes, which the flow tests let it do.
 H2O = r"h2o_\w+"
 
-# Fail when a server, a socket or a thread does: what the integration tests and the bus' own Kafka let happen. A rebuild
-# (open_memstream) needs all of them.
-OUTSIDE = r"""rd_kafka_\w+ redisReader\w+ freeReplyObject
-    socket bind listen connect send recv write shutdown getaddrinfo getsockname [gs]etsockopt
-    eventfd signalfd [gs]etrlimit64 pthread_create open_memstream"""
+# librdkafka's calls that hand a request over and tell of its failure later: the units' own Kafka makes them fail. A
+# rebuild (open_memstream) needs every server at once; a gateway that may not have more descriptors goes on with those it
+# has ([gs]etrlimit64).
+OUTSIDE = r"rd_kafka_\w+ [gs]etrlimit64 open_memstream"
 
 ROWS = [row for rows in (NEVER, NO_DIFFERENCE, H2O, OUTSIDE) for row in rows.split()]
 

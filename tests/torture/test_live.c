@@ -1,9 +1,13 @@
 /* Notes, receipts and requests to Redis with each call failing once. */
 #include "torture.h"
 
+#include "lookup.h"
+#include "reader.h"
 #include "receipt.h"
 #include "request.h"
 #include "ring.h"
+
+#include <poll.h>
 
 static const char json[] = "{\"seq\":5,\"order\":{\"id\":1}}";
 static const struct note_frame frame = {
@@ -78,10 +82,43 @@ static enum zp_err a_ring_is_made(void)
     return err;
 }
 
+/* What hiredis' functions are is learnt once, by whoever can. */
+static enum zp_err a_reader_is_made(void)
+{
+    redisReader *reader = live_reader_create();
+    if (reader == NULL) {
+        return ZP_NO_MEMORY;
+    }
+    redisReaderFree(reader);
+    return ZP_OK;
+}
+
+/* A name, so on a thread of its own. */
+static enum zp_err a_host_is_looked_up(void)
+{
+    const struct addrinfo *addresses = NULL;
+    const char *why = "";
+    struct lookup *lookup = live_lookup_start("localhost", "6379");
+    if (lookup == NULL) {
+        return ZP_NO_MEMORY;
+    }
+    torture_pause();
+    while (live_lookup_poll(lookup, &addresses, &why) == LOOKUP_WAITING) {
+        (void)poll(NULL, 0, 1);
+    }
+    bool is_found = live_lookup_poll(lookup, &addresses, &why) == LOOKUP_DONE && addresses != NULL;
+    live_lookup_drop(lookup);
+    torture_resume();
+    return is_found ? ZP_OK : ZP_INTERNAL;
+}
+
 static const struct torture rows[] = {
     { "a note is written", open_buffers, a_note_is_written, NULL, close_buffers, 0, ZP_OK },
     { "a note is heard", open_buffers, a_note_is_heard, NULL, close_buffers, 0, ZP_OK },
     { "a receipt is printed", open_buffers, a_receipt_is_printed, NULL, close_buffers, 0, ZP_OK },
+    { "a reader is made", NULL, a_reader_is_made, NULL, NULL, 0, ZP_OK },
+    { "a reader is made by functions that are known", NULL, a_reader_is_made, NULL, NULL, 0, ZP_OK },
+    { "a host is looked up", NULL, a_host_is_looked_up, NULL, NULL, 0, ZP_OK },
     { "a ring is made", NULL, a_ring_is_made, NULL, NULL, 0, ZP_OK },
 };
 
