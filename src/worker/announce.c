@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -148,6 +149,11 @@ enum zp_err announcer_start(const struct worker_settings *settings, struct marks
     }
     a->handed_end = &a->handed;
     a->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (a->wake_fd < 0) {
+        snprintf(why, BUS_WHY_SIZE, "no descriptor for the announcer: %s", strerror(errno));
+        free(a);
+        return ZP_BUSY;
+    }
     a->line = (struct line){ .settings = settings, .marks = marks, .wake_fd = a->wake_fd, .on_done = on_done,
                              .arg = a };
     pthread_mutex_init(&a->lock, NULL);

@@ -6,9 +6,11 @@
 #include "worker_state.h"
 #include "zapora/planted.h"
 
-#include <pthread.h>
+#include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -59,7 +61,7 @@ static void *run_ticker(void *arg)
     struct ticker *ticker = arg;
     struct pollfd fd = { .fd = ticker->stop_fd, .events = POLLIN };
     struct watch *watch = watchdog_watch("ticker", -1);
-    while (poll(&fd, 1, TICK_MS) == 0) {
+    while (poll(&fd, 1, TICK_MS) <= 0) { /* a poll that fails is no word to stop */
         watchdog_beat(watch);
         tick(ticker);
     }
@@ -72,6 +74,7 @@ enum zp_err ticker_start(const struct worker_settings *settings, struct marks *m
 {
     struct ticker *ticker = calloc(1, sizeof *ticker);
     if (ticker == NULL) {
+        snprintf(why, BUS_WHY_SIZE, "not enough memory for the ticker");
         return ZP_NO_MEMORY;
     }
     ticker->marks = marks;
@@ -79,11 +82,17 @@ enum zp_err ticker_start(const struct worker_settings *settings, struct marks *m
     const struct live_settings live = { .uri = settings->redis, .timeout_ms = 500,
                                         .closed_order_ttl_s = settings->closed_order_ttl_s,
                                         .receipt_ttl_s = settings->receipt_ttl_s };
+    if (ticker->stop_fd < 0) {
+        snprintf(why, BUS_WHY_SIZE, "no descriptor for the ticker: %s", strerror(errno));
+        free(ticker);
+        return ZP_BUSY;
+    }
     enum zp_err err = bus_watch_create(settings->kafka, settings->worker_id, &ticker->watch, why);
     if (err == ZP_OK) {
         err = live_push_create(&live, &ticker->push, why);
     }
     if (err == ZP_OK && pthread_create(&ticker->thread, NULL, run_ticker, ticker) != 0) {
+        snprintf(why, BUS_WHY_SIZE, "no thread for the ticker");
         err = ZP_NO_MEMORY;
     }
     if (err != ZP_OK) {

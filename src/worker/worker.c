@@ -163,6 +163,11 @@ int worker_run(const struct worker_settings *settings)
     worker->records_limit = (size_t)settings->batch_records_max;
     actors_init(&worker->actors, (size_t)settings->locations_max);
     int signal_fd = block_signals();
+    if (signal_fd < 0) { /* nothing but a kill would end it */
+        log_error("the worker cannot start: it would hear no signal", L_INT("errno", errno));
+        actors_finish(&worker->actors);
+        return 1;
+    }
     worker_metrics_start();
     const struct store_settings store = { .uri = settings->postgres,
                                           .application = settings->worker_id,
