@@ -98,12 +98,14 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
         "SELECT id FROM (SELECT id FROM o UNION SELECT id FROM e UNION SELECT location_id FROM menus) found "
         "WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM locations l WHERE l.location_id = id) LIMIT 1000" },
 
-    /* Ends whom the backend $1 waits for, at the far end of the queue: who waits in turn is alive and well. */
+    /* Ends whom the backend $1 waits for, at the far end of the queue: who waits in turn is alive and well. All of them
+     * are found before the first is ended, for that lets others get on, who then wait for nobody. */
     [STATEMENT_BLOCKERS_END] = { "blockers_end", { OID_INT4 },
         "WITH RECURSIVE queue (pid) AS ("
-        "SELECT unnest(pg_blocking_pids($1)) UNION SELECT unnest(pg_blocking_pids(queue.pid)) FROM queue) "
-        "SELECT count(pg_terminate_backend(a.pid)) FROM queue JOIN pg_stat_activity a USING (pid) "
-        "WHERE a.usename = current_user AND a.pid <> $1 AND cardinality(pg_blocking_pids(a.pid)) = 0" },
+        "SELECT unnest(pg_blocking_pids($1)) UNION SELECT unnest(pg_blocking_pids(queue.pid)) FROM queue), "
+        "ends AS MATERIALIZED (SELECT array_agg(a.pid) AS pids FROM queue JOIN pg_stat_activity a USING (pid) "
+        "WHERE a.usename = current_user AND a.pid <> $1 AND cardinality(pg_blocking_pids(a.pid)) = 0) "
+        "SELECT count(pg_terminate_backend(pid)) FROM ends, unnest(pids) pid" },
 
     [STATEMENT_COMMIT] = { "commit", { 0 },
         "COMMIT" },
