@@ -168,10 +168,15 @@ enum zp_err store_outcomes_purge(struct store *store, int32_t partition, int64_t
 
 /* ---- reads --------------------------------------------------------------------------------------------------- */
 
-/* The locations, sorted by id, with settings and menu. Allocated each by location_init: the caller finishes and frees
- * them and the array. */
-enum zp_err store_locations_list(struct store *store, struct location ***ret_locations,
-                                 size_t *ret_count) ZP_MUST_CHECK;
+/* A location, and a number that is another one whenever its settings or its menu were written. */
+struct store_location_mark { struct zp_id location_id; int64_t mark; };
+/* The locations behind `after`, sorted by id, at most limit. */
+enum zp_err store_location_marks(struct store *store, const struct zp_id *after, size_t limit,
+                                 struct store_location_mark *ret_marks, size_t *ret_count) ZP_MUST_CHECK;
+/* Those of so many different locations that there are, in no order, with settings and menu. Allocated each by
+ * location_init: the caller finishes and frees them. Menus are large: ask for few at a time. */
+enum zp_err store_locations_get(struct store *store, const struct zp_id *ids, size_t count,
+                                struct location **ret_locations, size_t *ret_count) ZP_MUST_CHECK;
 /* One location as it is; ZP_NOT_FOUND. */
 enum zp_err store_location_get(struct store *store, const struct zp_id *id,
                                struct location **ret_location) ZP_MUST_CHECK;

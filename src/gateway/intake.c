@@ -111,7 +111,7 @@ static const struct place *placement_place(const struct call *call, const struct
 {
     const struct places_view *view = call->loop->places;
     if (id_is_none(&intake->wanted)) {
-        return view != NULL && view->count == 1 ? &view->places[0] : NULL;
+        return view != NULL && view->count == 1 ? view->places[0] : NULL;
     }
     return places_find(view, &intake->wanted);
 }

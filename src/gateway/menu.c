@@ -39,7 +39,7 @@ static const struct place *find(const struct call *call, const struct zp_id *wan
 {
     const struct places_view *view = call->loop->places;
     if (id_is_none(wanted)) {
-        return view != NULL && view->count == 1 ? &view->places[0] : NULL;
+        return view != NULL && view->count == 1 ? view->places[0] : NULL;
     }
     return places_find(view, wanted);
 }

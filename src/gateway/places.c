@@ -99,7 +99,7 @@ static void tell_loops(struct places *places, int64_t attempt, bool well)
 static enum zp_err load(struct places *places, int64_t attempt)
 {
     struct places_view *view = NULL;
-    enum zp_err err = placeview_load(places->store, attempt, &view);
+    enum zp_err err = placeview_load(places->store, attempt, places->newest, &view);
     pthread_mutex_lock(&places->lock);
     bool turned = err != places->last_err;
     struct places_view *old = places->newest;

@@ -10,11 +10,14 @@ struct places;
 
 #define PLACE_ETAG_SIZE 48
 
+/* Never changes; shared by the views of all loads that found it unchanged, freed with the last of them. */
 struct place {
-    struct location *location; /* owned by the view; settings and menu as of the load */
+    _Atomic int64_t refs;
+    int64_t mark;              /* of settings and menu in the database */
+    struct location *location; /* owned; settings and menu as of the load */
     uint64_t prefix;           /* that its commands' ids start with */
     int32_t partition;
-    char *menu_json;           /* owned by the view; GET /menu-items */
+    char *menu_json;           /* owned; GET /menu-items */
     size_t menu_json_len;
     char etag[PLACE_ETAG_SIZE]; /* with its quotes */
 };
@@ -23,7 +26,7 @@ struct place {
 struct places_view {
     _Atomic int64_t refs;
     int64_t number;            /* of the load, from 1 */
-    struct place *places;      /* sorted by id */
+    struct place **places;     /* held; sorted by id */
     struct place **by_prefix;  /* sorted by prefix */
     size_t count;
 };

@@ -4,7 +4,9 @@
 
 #include "places.h"
 
-/* Loads all locations; the view has one holder, the caller. */
-enum zp_err placeview_load(struct store *store, int64_t number, struct places_view **ret_view) ZP_MUST_CHECK;
+/* Loads what differs from an older view (NULL: everything) and shares the rest with it; the view has one holder, the
+ * caller. */
+enum zp_err placeview_load(struct store *store, int64_t number, const struct places_view *known,
+                           struct places_view **ret_view) ZP_MUST_CHECK;
 
 #endif

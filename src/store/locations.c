@@ -1,13 +1,10 @@
-/* locations: owns how locations are read: one, all, or only their heads.
+/* locations: owns how locations are read: whole, or only their heads or marks.
  *
  * Invariant: a location is made whole or not at all; its settings and menu lie in its own arena. */
 #include "locations.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define LOCATIONS_AT_ONCE 64 /* menus are large: a result holds no more than this many */
-#define LOCATIONS_MAX 1000000
 
 static struct location *location_create(const struct zp_id *id)
 {
@@ -58,7 +55,8 @@ enum zp_err locations_read(struct store *store, const PGresult *result, int row,
     return ZP_OK;
 }
 
-enum zp_err store_location_get(struct store *store, const struct zp_id *id, struct location **ret_location)
+enum zp_err store_locations_get(struct store *store, const struct zp_id *ids, size_t count,
+                                struct location **ret_locations, size_t *ret_count)
 {
     trip_scope trip;
     enum zp_err err = trip_begin(&trip, store);
@@ -67,22 +65,47 @@ enum zp_err store_location_get(struct store *store, const struct zp_id *id, stru
     }
     params_scope params;
     params_init(&params);
-    params_ids(&params, id, 1);
+    params_ids(&params, ids, count);
     trip_add(&trip, STATEMENT_LOCATIONS_GET, &params);
     err = trip_run(&trip);
     if (err != ZP_OK) {
         return err;
     }
     const PGresult *result = trip_result(&trip, 0);
-    return PQntuples(result) == 0 ? ZP_NOT_FOUND : locations_read(store, result, 0, ret_location);
+    size_t read = 0;
+    for (int row = 0; row < PQntuples(result) && read < count && err == ZP_OK; row++) {
+        err = locations_read(store, result, row, &ret_locations[read]);
+        read += err == ZP_OK;
+    }
+    if (err != ZP_OK) {
+        locations_free(ret_locations, read);
+        return err;
+    }
+    *ret_count = read;
+    return ZP_OK;
 }
 
-struct location_list { struct location **items; size_t count; };
-
-/* Adds the next few locations after the last one; *ret_more says whether there may be others behind them. */
-static enum zp_err read_some(struct store *store, struct location_list *list, bool *ret_more)
+enum zp_err store_location_get(struct store *store, const struct zp_id *id, struct location **ret_location)
 {
-    const struct zp_id after = list->count > 0 ? list->items[list->count - 1]->id : ID_NONE;
+    size_t count = 0;
+    enum zp_err err = store_locations_get(store, id, 1, ret_location, &count);
+    return err == ZP_OK && count == 0 ? ZP_NOT_FOUND : err;
+}
+
+static bool read_mark(const PGresult *result, int row, struct store_location_mark *ret_mark)
+{
+    struct field id = trip_field(result, row, 0);
+    if (id.len != (int32_t)sizeof(ret_mark->location_id.bytes) ||
+        !wire_get_int(trip_field(result, row, 1), &ret_mark->mark)) {
+        return false;
+    }
+    memcpy(ret_mark->location_id.bytes, id.data, sizeof(ret_mark->location_id.bytes));
+    return true;
+}
+
+enum zp_err store_location_marks(struct store *store, const struct zp_id *after, size_t limit,
+                                 struct store_location_mark *ret_marks, size_t *ret_count)
+{
     trip_scope trip;
     enum zp_err err = trip_begin(&trip, store);
     if (err != ZP_OK) {
@@ -90,43 +113,21 @@ static enum zp_err read_some(struct store *store, struct location_list *list, bo
     }
     params_scope params;
     params_init(&params);
-    params_id(&params, &after);
-    params_i64(&params, LOCATIONS_AT_ONCE);
-    trip_add(&trip, STATEMENT_LOCATIONS_AFTER, &params);
+    params_id(&params, after);
+    params_i64(&params, (int64_t)limit);
+    trip_add(&trip, STATEMENT_LOCATION_MARKS, &params);
     err = trip_run(&trip);
     if (err != ZP_OK) {
         return err;
     }
     const PGresult *result = trip_result(&trip, 0);
-    int rows = PQntuples(result);
-    struct location **items = realloc(list->items, (list->count + (size_t)rows + 1) * sizeof(struct location *));
-    if (items == NULL || list->count > LOCATIONS_MAX) {
-        list->items = items != NULL ? items : list->items;
-        return connection_trouble(store, ZP_NO_MEMORY, "too many locations");
+    size_t count = 0;
+    for (int row = 0; row < PQntuples(result) && count < limit; row++) {
+        if (!read_mark(result, row, &ret_marks[count++])) {
+            return connection_trouble(store, ZP_INTERNAL, "the mark of a location cannot be read");
+        }
     }
-    list->items = items;
-    for (int row = 0; row < rows && err == ZP_OK; row++) {
-        err = locations_read(store, result, row, &items[list->count]);
-        list->count += err == ZP_OK;
-    }
-    *ret_more = rows == LOCATIONS_AT_ONCE;
-    return err;
-}
-
-enum zp_err store_locations_list(struct store *store, struct location ***ret_locations, size_t *ret_count)
-{
-    struct location_list list = { .items = NULL };
-    enum zp_err err = ZP_OK;
-    for (bool more = true; more && err == ZP_OK;) {
-        err = read_some(store, &list, &more);
-    }
-    if (err != ZP_OK) {
-        locations_free(list.items, list.count);
-        free(list.items);
-        return err;
-    }
-    *ret_locations = list.items;
-    *ret_count = list.count;
+    *ret_count = count;
     return ZP_OK;
 }
 

@@ -133,8 +133,10 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
     [STATEMENT_HEADS_LIST] = { "heads_list", { OID_INT4_ARRAY },
         "SELECT l FROM locations l WHERE l.partition = ANY ($1) ORDER BY l.location_id" },
 
-    [STATEMENT_LOCATIONS_AFTER] = { "locations_after", { OID_UUID, OID_INT8 },
-        "SELECT l, m FROM locations l LEFT JOIN menus m ON m.location_id = l.location_id "
+    /* Whoever writes a row gives it another xmin; updated_at tells apart what two databases wrote. */
+    [STATEMENT_LOCATION_MARKS] = { "location_marks", { OID_UUID, OID_INT8 },
+        "SELECT l.location_id, hashtextextended(concat(m.xmin, ' ', m.updated_at), 0) "
+        "FROM locations l LEFT JOIN menus m ON m.location_id = l.location_id "
         "WHERE l.location_id > $1 ORDER BY l.location_id LIMIT $2" },
 
     [STATEMENT_LOCATIONS_GET] = { "locations_get", { OID_UUID_ARRAY },

@@ -216,16 +216,17 @@ static enum zp_err an_order_is_read(void)
 
 static enum zp_err a_location_is_read(void)
 {
-    struct location **locations = NULL, *location = NULL;
+    struct store_location_mark mark = { .location_id = ID_NONE };
+    struct location *locations[1], *location = NULL;
     struct batch_event *events;
-    size_t count = 0, event_count = 0;
-    enum zp_err err = store_locations_list(store, &locations, &count);
+    size_t marks = 0, count = 0, event_count = 0;
+    enum zp_err err = store_location_marks(store, &ID_NONE, 1, &mark, &marks);
+    err = err == ZP_OK ? store_locations_get(store, &mark.location_id, 1, locations, &count) : err;
     free_locations(locations, count);
-    free(locations);
     err = err == ZP_OK ? store_location_get(store, &here, &location) : err;
     free_locations(&location, location != NULL);
     err = err == ZP_OK ? store_events_after(store, &here, 0, 10, 1 << 20, &arena, &events, &event_count) : err;
-    return err != ZP_OK || (count == 1 && location != NULL && event_count == 2) ? err : ZP_INTERNAL;
+    return err != ZP_OK || (marks == 1 && count == 1 && location != NULL && event_count == 2) ? err : ZP_INTERNAL;
 }
 
 static enum zp_err a_cache_is_refilled_from_it(void)

@@ -170,6 +170,12 @@ static void wanting_nothing_finds_nothing(void **state)
     assert_int_equal(found.location_count + found.outcome_count + found.order_count, 0);
 }
 
+static void free_location(struct location *location)
+{
+    location_finish(location);
+    free(location);
+}
+
 /* A location may have events before it has settings or a menu. */
 static void a_location_without_a_menu_is_read(void **state)
 {
@@ -184,19 +190,15 @@ static void a_location_without_a_menu_is_read(void **state)
     draft_location(draft, plain, false);
     draft->partition.next_offset++;
     draft_flush(draft);
-    struct location **locations;
-    size_t count;
-    OK(store_locations_list(world.store, &locations, &count));
-    assert_int_equal(count, 2);
-    assert_string_equal(locations[0]->settings.name, "Trattoria");
-    assert_int_equal(locations[0]->menu.item_count, 0);
-    assert_null(locations[1]->settings.name);
-    assert_int_equal(locations[1]->seq, 6);
-    for (size_t i = 0; i < count; i++) {
-        location_finish(locations[i]);
-        free(locations[i]);
-    }
-    free(locations);
+    struct location *read;
+    OK(store_location_get(world.store, &location_id, &read));
+    assert_string_equal(read->settings.name, "Trattoria");
+    assert_int_equal(read->menu.item_count, 0);
+    free_location(read);
+    OK(store_location_get(world.store, &elsewhere, &read));
+    assert_null(read->settings.name);
+    assert_int_equal(read->seq, 6);
+    free_location(read);
 }
 
 static void a_later_state_of_a_location_replaces_the_earlier(void **state)
@@ -220,9 +222,42 @@ static void a_later_state_of_a_location_replaces_the_earlier(void **state)
     assert_int_equal(read->seq, 6);
     assert_true(read->open_hash == 0);
     assert_int_equal(read->menu.version, 7);
-    location_finish(read);
-    free(read);
+    free_location(read);
     assert_int_equal(store_location_get(world.store, &elsewhere, &read), ZP_NOT_FOUND);
+    struct location *several[2];
+    const struct zp_id both[] = { elsewhere, location_id };
+    size_t count;
+    OK(store_locations_get(world.store, both, 2, several, &count));
+    assert_int_equal(count, 1);
+    assert_memory_equal(&several[0]->id, &location_id, sizeof location_id);
+    free_location(several[0]);
+}
+
+static int64_t mark_of_first(void)
+{
+    struct store_location_mark mark = { .mark = 0 };
+    size_t count;
+    OK(store_location_marks(world.store, &ID_NONE, 1, &mark, &count));
+    assert_int_equal(count, 1);
+    return mark.mark;
+}
+
+static void a_mark_is_another_one_when_settings_or_menu_were_written(void **state)
+{
+    (void)state;
+    NEEDS_WORLD();
+    sql_run("INSERT INTO locations SELECT gen_random_uuid(), 3, 1, 0, 0, 0, now(), decode(repeat('00', 32), 'hex')");
+    const int64_t without = mark_of_first();
+    sql_run("INSERT INTO menus SELECT location_id, 1, now(), NULL, '{\"items\":[]}' FROM locations");
+    const int64_t first = mark_of_first();
+    assert_true(first != without);
+    sql_run("UPDATE locations SET seq = seq + 1, updated_at = now() + interval '1 hour'");
+    assert_true(mark_of_first() == first);
+    sql_run("UPDATE menus SET settings = '{}'"); /* by hand: updated_at stays */
+    const int64_t second = mark_of_first();
+    assert_true(second != first);
+    sql_run("UPDATE menus SET updated_at = updated_at + interval '1 us'");
+    assert_true(mark_of_first() != second);
 }
 
 static void all_locations_come_sorted_over_several_reads(void **state)
@@ -231,18 +266,18 @@ static void all_locations_come_sorted_over_several_reads(void **state)
     NEEDS_WORLD();
     sql_run("INSERT INTO locations SELECT gen_random_uuid(), n % 4, n, 0, 0, 0, now(), decode(repeat('00', 32), 'hex') "
             "FROM generate_series(1, 200) n");
-    struct location **locations;
-    size_t count;
-    OK(store_locations_list(world.store, &locations, &count));
-    assert_int_equal(count, 200);
-    for (size_t i = 0; i < count; i++) {
-        assert_true(i == 0 || id_compare(&locations[i - 1]->id, &locations[i]->id) < 0);
+    struct store_location_mark marks[250];
+    size_t count, all = 0;
+    for (struct zp_id after = ID_NONE; all < 200; after = marks[all - 1].location_id) {
+        OK(store_location_marks(world.store, &after, 64, marks + all, &count));
+        assert_int_equal(count, all < 192 ? 64 : 8);
+        all += count;
     }
-    for (size_t i = 0; i < count; i++) {
-        location_finish(locations[i]);
-        free(locations[i]);
+    for (size_t i = 1; i < all; i++) {
+        assert_true(id_compare(&marks[i - 1].location_id, &marks[i].location_id) < 0);
     }
-    free(locations);
+    OK(store_location_marks(world.store, &marks[199].location_id, 64, marks, &count));
+    assert_int_equal(count, 0);
     const int32_t partitions[] = { 1, 3 };
     struct store_head *heads;
     OK(store_heads(world.store, partitions, 2, &world.arena, &heads, &count));
@@ -474,6 +509,7 @@ int main(void)
         world_test(wanting_nothing_finds_nothing),
         world_test(a_location_without_a_menu_is_read),
         world_test(a_later_state_of_a_location_replaces_the_earlier),
+        world_test(a_mark_is_another_one_when_settings_or_menu_were_written),
         world_test(all_locations_come_sorted_over_several_reads),
         world_test(pages_have_no_gaps_and_no_repeats),
         world_test(a_page_of_everything_is_refused),
