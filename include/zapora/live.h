@@ -174,6 +174,7 @@ struct live_hub_settings {
     int64_t receipt_ttl_s;
     size_t ring_events_max;    /* recent events kept for each watched location */
     size_t ring_bytes_max;
+    size_t rings_bytes_max;    /* of all rings together, as long as each can have 16 KiB */
     size_t watched_max;        /* locations */
     size_t pending_max;        /* replies waited for; more gives ZP_BUSY at once */
 };

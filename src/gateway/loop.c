@@ -34,6 +34,7 @@
 #define HUB_TIMEOUT_MS 1000
 #define RING_EVENTS_MAX 512
 #define RING_BYTES_MAX ((size_t)2 * 1024 * 1024)
+#define RINGS_BYTES_MAX ((size_t)8 * 1024 * 1024)
 #define WATCHED_MAX 4096
 #define PENDING_MAX 16384
 
@@ -84,8 +85,8 @@ static enum zp_err open_hub(struct loop *loop, char *why, size_t why_size)
     const struct live_reactor reactor = reactor_for(loop->evloop);
     const struct live_hub_settings settings = {
         .uri = loop->gateway->settings->redis, .timeout_ms = HUB_TIMEOUT_MS, .receipt_ttl_s = RECEIPT_TTL_S,
-        .ring_events_max = RING_EVENTS_MAX, .ring_bytes_max = RING_BYTES_MAX, .watched_max = WATCHED_MAX,
-        .pending_max = PENDING_MAX,
+        .ring_events_max = RING_EVENTS_MAX, .ring_bytes_max = RING_BYTES_MAX,
+        .rings_bytes_max = RINGS_BYTES_MAX, .watched_max = WATCHED_MAX, .pending_max = PENDING_MAX,
     };
     enum zp_err err = live_hub_create(&settings, &reactor, &loop->hub, reason);
     if (err != ZP_OK) {

@@ -134,7 +134,7 @@ static bool take(struct place *place, const struct live_note *note, struct live_
     if (note->seq != ring->head.seq + 1) {
         return false;
     }
-    live_ring_append(ring, shared);
+    live_ring_append(ring, shared, live_places_share(place->hub));
     live_watchers_event(place, note);
     return true;
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RING_BYTES_MIN ((size_t)16 * 1024)
 #define IDLE_US (60 * INT64_C(1000000))
 
 /* ---- the table -------------------------------------------------------------------------------------------------- */
@@ -112,6 +113,12 @@ static void close_idlest(struct live_hub *hub)
     }
 }
 
+size_t live_places_share(const struct live_hub *hub)
+{
+    size_t share = hub->settings.rings_bytes_max / (hub->places.count > 0 ? hub->places.count : 1);
+    return share > RING_BYTES_MIN ? share : RING_BYTES_MIN;
+}
+
 struct place *live_place_open(struct live_hub *hub, const struct zp_id *location_id)
 {
     struct place *place = live_place_find(hub, location_id);
@@ -174,7 +181,7 @@ static void on_event(struct place *place, struct live_shared *shared)
     if (note->seq <= ring->head.seq) {
         live_watchers_word(place, note); /* said again */
     } else if (!behind && note->seq == ring->head.seq + 1) {
-        live_ring_append(ring, shared);
+        live_ring_append(ring, shared, live_places_share(place->hub));
         live_watchers_event(place, note);
     } else {
         live_catch_up(place); /* it stands in the stream, with what is missing before it */

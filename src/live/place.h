@@ -43,6 +43,8 @@ struct places {
 struct place *live_place_find(struct live_hub *hub, const struct zp_id *location_id);
 /* The location's place, made and subscribed when there is none; NULL when there are too many or no memory. */
 struct place *live_place_open(struct live_hub *hub, const struct zp_id *location_id);
+/* How many bytes of events each place may keep, as many as there are now. */
+size_t live_places_share(const struct live_hub *hub);
 /* The subscription of its channel is confirmed: whatever is published from now on comes in. */
 void live_place_confirmed(struct place *place);
 /* A message on its channel. */

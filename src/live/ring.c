@@ -78,7 +78,7 @@ void live_ring_know(struct ring *ring, const struct live_head *head)
     }
 }
 
-void live_ring_append(struct ring *ring, struct live_shared *shared)
+void live_ring_append(struct ring *ring, struct live_shared *shared, size_t share)
 {
     const struct live_note *note = &shared->frame.note;
     ZP_ASSERT(ring->based && note->seq == ring->head.seq + 1);
@@ -88,7 +88,8 @@ void live_ring_append(struct ring *ring, struct live_shared *shared)
         base_on_head(ring); /* it can't be kept, so nothing before it may be */
         return;
     }
-    while (ring->count == ring->slots_max || ring->bytes + shared->bytes > ring->bytes_max) {
+    size_t room = share < ring->bytes_max ? share : ring->bytes_max;
+    while (ring->count == ring->slots_max || (ring->count > 0 && ring->bytes + shared->bytes > room)) {
         drop_oldest(ring);
     }
     ring->slots[(ring->first + ring->count) % ring->slots_max] = live_shared_hold(shared);

@@ -23,8 +23,9 @@ void live_ring_rebase(struct ring *ring, const struct live_head *head);
 void live_ring_rebase_before(struct ring *ring, const struct live_note *note);
 /* Learns the whole head where the ring stands already. */
 void live_ring_know(struct ring *ring, const struct live_head *head);
-/* Adds the next event, whose seq must be the head's plus one, and holds it; the oldest make room. */
-void live_ring_append(struct ring *ring, struct live_shared *shared);
+/* Adds the next event, whose seq must be the head's plus one, and holds it; the oldest make room. All that is kept has
+ * at most `share` bytes then, or is this event alone. */
+void live_ring_append(struct ring *ring, struct live_shared *shared, size_t share);
 /* Where the ring stands. */
 struct live_cursor live_ring_cursor(const struct ring *ring);
 /* True when every event after the cursor, up to the head, is kept here and follows from it. */

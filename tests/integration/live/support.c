@@ -186,6 +186,7 @@ const struct live_hub_settings hub_settings = {
     .receipt_ttl_s = 900,
     .ring_events_max = 64,
     .ring_bytes_max = 1 << 20,
+    .rings_bytes_max = 8 << 20,
     .watched_max = 100,
     .pending_max = 20000,
 };

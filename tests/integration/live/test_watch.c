@@ -347,6 +347,41 @@ static struct reading read_after(struct scene *scene, int64_t after_seq)
     return reading;
 }
 
+/* What is no longer kept comes from Redis. */
+static void many_locations_keep_less_of_each(void **state)
+{
+    (void)state;
+    NEEDS_REDIS();
+    struct live_hub_settings settings = hub_settings;
+    settings.rings_bytes_max = 32 * 1024;
+    struct scene *scene = scene_create(&settings);
+    const struct key events = live_key_events(&scene->history->location_id);
+    const struct zp_id elsewhere = id_fresh();
+    struct watching all, other;
+    watching_begin(&all, scene->ears, &scene->history->location_id, ID_NONE);
+    WAIT_FOR(scene->ears, all.live);
+    push_more(scene, 50);
+    WAIT_FOR(scene->ears, all.notes == 50);
+    client_do(scene->client, "DEL %s", events.text);
+    struct reading alone = read_after(scene, 15);
+    assert_int_equal(alone.err, ZP_OK);
+    assert_int_equal(alone.first, 16);
+
+    watching_begin(&other, scene->ears, &elsewhere, ID_NONE);
+    push_more(scene, 1);
+    WAIT_FOR(scene->ears, all.notes == 51);
+    client_do(scene->client, "DEL %s", events.text);
+    struct reading gone = read_after(scene, 16);
+    assert_int_equal(gone.err, ZP_NOT_FOUND);
+    struct reading kept = read_after(scene, 46);
+    assert_int_equal(kept.err, ZP_OK);
+    assert_int_equal(kept.first, 47);
+    assert_int_equal(kept.last, 51);
+    live_note_release(&alone.held);
+    live_note_release(&kept.held);
+    scene_destroy(scene);
+}
+
 static void recent_events_come_from_the_ring(void **state)
 {
     (void)state;
@@ -579,6 +614,7 @@ int main(void)
         cmocka_unit_test(a_late_event_of_a_lost_history_is_not_told),
         cmocka_unit_test(recent_events_come_from_the_ring),
         cmocka_unit_test(what_redis_does_not_keep_is_no_reset),
+        cmocka_unit_test(many_locations_keep_less_of_each),
         cmocka_unit_test(a_late_reply_is_dropped),
         cmocka_unit_test(there_are_only_so_many_places),
         cmocka_unit_test(idle_places_stay_for_a_minute),

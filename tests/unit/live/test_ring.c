@@ -16,13 +16,18 @@ static struct live_shared *heard(const struct history *history, int64_t seq)
     return shared;
 }
 
-static void append(struct ring *ring, const struct history *history, int64_t first, int64_t last)
+static void append_sharing(struct ring *ring, const struct history *history, int64_t first, int64_t last, size_t share)
 {
     for (int64_t seq = first; seq <= last; seq++) {
         struct live_shared *shared = heard(history, seq);
-        live_ring_append(ring, shared);
+        live_ring_append(ring, shared, share);
         live_shared_release(shared);
     }
+}
+
+static void append(struct ring *ring, const struct history *history, int64_t first, int64_t last)
+{
+    append_sharing(ring, history, first, last, SIZE_MAX);
 }
 
 static bool covers(const struct ring *ring, int64_t seq)
@@ -110,6 +115,32 @@ static void bytes_have_a_ceiling(void **state)
     history_destroy(history);
 }
 
+/* Many rings share what there is; each keeps its newest event at least. */
+static void a_share_may_shrink_and_grow(void **state)
+{
+    (void)state;
+    struct history *history = history_create(0);
+    history_grow(history, 30);
+    struct live_shared *one = heard(history, 30);
+    const size_t bytes = one->bytes;
+    live_shared_release(one);
+    struct ring ring;
+    assert_int_equal(live_ring_init(&ring, 100, 20 * bytes), ZP_OK);
+    live_ring_rebase(&ring, &(struct live_head){ .seq = 0 });
+    append_sharing(&ring, history, 1, 8, 20 * bytes);
+    assert_keeps(&ring, 1, 8);
+    append_sharing(&ring, history, 9, 9, 3 * bytes);
+    assert_keeps(&ring, 7, 9);
+    append_sharing(&ring, history, 10, 10, 1);
+    assert_keeps(&ring, 10, 10);
+    append_sharing(&ring, history, 11, 11, 0);
+    assert_keeps(&ring, 11, 11);
+    append_sharing(&ring, history, 12, 16, SIZE_MAX);
+    assert_keeps(&ring, 11, 16);
+    live_ring_finish(&ring);
+    history_destroy(history);
+}
+
 /* A cursor that knows its history is covered only where the ring shows the same one. */
 static void another_history_is_not_covered(void **state)
 {
@@ -181,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_keeps_the_newest),
         cmocka_unit_test(bytes_have_a_ceiling),
+        cmocka_unit_test(a_share_may_shrink_and_grow),
         cmocka_unit_test(another_history_is_not_covered),
         cmocka_unit_test(a_new_base_forgets),
     };
