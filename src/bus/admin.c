@@ -79,6 +79,14 @@ static rd_kafka_AdminOptions_t *options_new(rd_kafka_t *rk, rd_kafka_admin_op_t 
     return options;
 }
 
+enum zp_err bus_admin_open(const char *brokers, rd_kafka_t **ret_rk, char why[BUS_WHY_SIZE])
+{
+    const struct bus_client_option patient[] = { { "socket.timeout.ms", NULL, REQUEST_MS } }; /* it cuts the others */
+    const struct bus_client client = { .kind = BUS_CLIENT_ASKER, .brokers = brokers,
+                                       .options = patient, .option_count = ZP_COUNT(patient) };
+    return bus_client_open(&client, ret_rk, why);
+}
+
 /* ---- looking ---- */
 
 static void metadata_read(const struct rd_kafka_metadata_topic *topic, struct bus_topic_now *now)

@@ -5,6 +5,8 @@
 #include "client.h"
 #include "topics_plan.h"
 
+/* A handle for the calls below: it waits longer for an answer than those that have to find new leaders. */
+enum zp_err bus_admin_open(const char *brokers, rd_kafka_t **ret_rk, char why[BUS_WHY_SIZE]) ZP_MUST_CHECK;
 /* The topic as it is; a topic that is not there is ZP_OK with exists = false. Forget it afterwards. */
 enum zp_err bus_admin_look(rd_kafka_t *rk, const char *topic, struct bus_topic_now *ret_now,
                            char why[BUS_WHY_SIZE]) ZP_MUST_CHECK;

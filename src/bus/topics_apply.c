@@ -67,8 +67,7 @@ enum zp_err bus_topics_apply(const char *brokers, const struct bus_topic *topics
 {
     ZP_ASSERT(count <= BUS_TOPICS_MAX);
     BUS_DROP(client) rd_kafka_t *rk = NULL;
-    const struct bus_client client = { .kind = BUS_CLIENT_ASKER, .brokers = brokers };
-    enum zp_err err = bus_client_open(&client, &rk, why);
+    enum zp_err err = bus_admin_open(brokers, &rk, why);
     if (err != ZP_OK) {
         return err;
     }

@@ -2,6 +2,7 @@
  * configuration. */
 #include "support.h"
 
+#include "admin.h"
 #include "client.h"
 
 #include <poll.h>
@@ -74,6 +75,16 @@ static void test_a_frozen_broker_is_left_before_the_session_ends(void **state)
     assert_true(number_of(producer, "socket.timeout.ms") <= number_of(consumer, "socket.timeout.ms"));
     rd_kafka_conf_destroy(producer);
     rd_kafka_conf_destroy(consumer);
+}
+
+static void test_who_changes_topics_waits_for_longer(void **state)
+{
+    (void)state;
+    char why[BUS_WHY_SIZE] = "";
+    rd_kafka_t *rk = NULL;
+    assert_int_equal(bus_admin_open(NOWHERE, &rk, why), ZP_OK);
+    assert_int_equal(number_of(rd_kafka_conf(rk), "socket.timeout.ms"), 10000);
+    assert_true(bus_client_close(rk));
 }
 
 static const struct refusal { const char *name, *brokers, *option, *value, *why; } refusals[] = {
@@ -188,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_settings_that_the_defaults_have_wrong),
         cmocka_unit_test(test_a_frozen_broker_is_left_before_the_session_ends),
+        cmocka_unit_test(test_who_changes_topics_waits_for_longer),
         cmocka_unit_test(test_a_wrong_setting_is_named),
         cmocka_unit_test(test_errors_are_sorted_by_what_helps),
         cmocka_unit_test(test_a_handle_that_ends_is_gone),
