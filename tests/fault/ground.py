@@ -172,13 +172,22 @@ class Ground:
         if done == pid and pid not in self.killed:
             self.deaths.append({"part": part, "at": time.time(), "exit": os.waitstatus_to_exitcode(status)})
 
+    def in_sync(self):
+        """Whether each replica has what its leader has: until then another broker's loss is more than one of three."""
+        words = ["kcat", "-L", "-J", "-m", "5", "-b", self.stack.env["ZAPORA_KAFKA"]]
+        told = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False, text=True)
+        return told.returncode == 0 and all(len(partition["isrs"]) == len(partition["replicas"])
+                                            for topic in json.loads(told.stdout)["topics"]
+                                            for partition in topic["partitions"])
+
     def wait_whole(self, limit_s):
         """Until every part runs, and serves by its own word."""
         def whole():
             return (all(self.stack.alive(part) for part in self.stack.parts)
                     and self.stack.sql("SELECT 1", admin=True) and self.stack.redis("PING") == "PONG"
                     and all(self.stack.ops(part).get("/readyz").status == 200
-                            for part in self.stack.parts if part.startswith(("gateway", "worker"))))
+                            for part in self.stack.parts if part.startswith(("gateway", "worker")))
+                    and (self.brokers == 1 or self.in_sync()))
         try:
             eventually(whole, limit_s, 0.1)
             return True
