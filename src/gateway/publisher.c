@@ -190,6 +190,8 @@ enum zp_err publisher_start(const struct gateway_settings *settings, struct publ
     err = start_threads(publisher);
     if (err != ZP_OK) {
         (void)snprintf(why, BUS_WHY_SIZE, "cannot start a thread");
+        atomic_store(&current, NULL);
+        (void)pthread_rwlock_destroy(&publisher->lock);
         bus_producer_destroy(publisher->producer, 0);
         free(publisher);
         return err;
