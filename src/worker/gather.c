@@ -139,7 +139,7 @@ static bool is_full(const struct worker *worker, const struct turn *turn)
     return partition->solo || (partition->doubt > 0 && turn->count >= partition->doubt);
 }
 
-void gather(struct worker *worker, struct turn *turn, int wait_ms)
+bool gather(struct worker *worker, struct turn *turn, int wait_ms)
 {
     worker->turn = turn;
     for (;;) {
@@ -149,7 +149,8 @@ void gather(struct worker *worker, struct turn *turn, int wait_ms)
             record = bus_consume(worker->consumer, turn->count == 0 ? wait_ms : 0);
         }
         if (record == NULL) {
-            break;
+            worker->turn = NULL;
+            return true;
         }
         if (!take(worker, turn, record)) {
             worker->carried = record;
@@ -161,4 +162,5 @@ void gather(struct worker *worker, struct turn *turn, int wait_ms)
         }
     }
     worker->turn = NULL;
+    return false;
 }

@@ -115,8 +115,21 @@ static void drop_consumer(struct worker *worker)
     worker->carried = NULL;
     bus_consumer_destroy(worker->consumer);
     worker->consumer = NULL;
+    worker->consumer_stuck = false;
     for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
         (void)let_go(worker, p, false);
+        worker->partitions[p].starts_failed = 0;
+    }
+}
+
+static void renew_consumer(struct worker *worker)
+{
+    drop_consumer(worker);
+    char why[BUS_WHY_SIZE];
+    while (make_consumer(worker, why) != ZP_OK) {
+        log_error("the consumer cannot be made anew", L_STR("why", why));
+        poll(NULL, 0, 1000);
+        watchdog_beat(worker->watch);
     }
 }
 
@@ -128,16 +141,20 @@ static void heed_consumer(struct worker *worker)
     if (trouble != NULL) {
         log_warn("the consumer reports trouble", L_STR("why", trouble), L_BOOL("fatal", fatal));
     }
-    if (!fatal) {
+    if (fatal || worker->consumer_stuck) {
+        renew_consumer(worker);
+    }
+}
+
+static void heed_silence(struct worker *worker)
+{
+    int32_t number = silence_look(&worker->silence, worker->partitions, worker->marks, clock_mono_us());
+    if (number < 0) {
         return;
     }
-    drop_consumer(worker);
-    char why[BUS_WHY_SIZE];
-    while (make_consumer(worker, why) != ZP_OK) {
-        log_error("the consumer cannot be made anew", L_STR("why", why));
-        poll(NULL, 0, 1000);
-        watchdog_beat(worker->watch);
-    }
+    log_error("records of a partition do not come though the log has them: the consumer is made anew",
+              L_INT("partition", number), L_INT("offset", worker->partitions[number].gathered_offset));
+    renew_consumer(worker);
 }
 
 /* ---- the announcer ------------------------------------------------------------------------------------------ */
@@ -263,11 +280,14 @@ void loop_come_round(struct worker *worker)
         stay_in_group(worker);
         return;
     }
-    gather(worker, turn, IDLE_WAIT_MS);
+    bool is_dry = gather(worker, turn, IDLE_WAIT_MS);
     if (turn->count > 0) {
         settle(worker, turn);
     } else {
         announcer_return(worker->announcer, turn);
+    }
+    if (is_dry) {
+        heed_silence(worker);
     }
     actors_trim(&worker->actors);
     hint_offsets(worker, now);

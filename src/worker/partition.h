@@ -22,6 +22,8 @@ struct partition {
     int64_t applied_at;           /* log time of the last record committed since it was assigned; 0: none yet */
     int64_t retry_at_us;          /* monotonic: when a TAKING partition may be tried */
     int64_t backoff_ms;
+    int starts_failed;            /* one after the other: the consumer did not go to next_offset */
+    int64_t short_since_us;       /* monotonic: since when the log seems to end before what was applied; 0 */
     bool solo;                    /* three takeovers without a commit: one record at a time, named first */
     size_t doubt;                 /* a turn with its records failed by an error of their own: it goes apart, at most so
                                      many records at a time; 0 none */
@@ -43,6 +45,8 @@ struct marks {
     _Atomic int64_t published_offset; /* announcer: outcomes below are acknowledged; main at a takeover */
     _Atomic int64_t events_offset;    /* announcer: end of ours in the events topic; main at a takeover */
     _Atomic int64_t announcing;       /* outcomes handed to the announcer and not yet acknowledged */
+    _Atomic int64_t end_offset;       /* ticker: of the mailbox, as its leader said */
+    _Atomic int64_t end_asked_us;     /* ticker, after end_offset: when it was asked, monotonic */
 };
 
 #endif

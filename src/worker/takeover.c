@@ -12,6 +12,10 @@
 #define COMPLAIN_EVERY_US 1000000
 #define OFFSETS_TIMEOUT_MS 2000
 #define OWN_ROUND_US 2000000      /* the rest waits for the next round, so that what is ours has time for its steps */
+#define SHORT_LOG_US 5000000
+#define STARTS_FAILED_MAX 3       /* of a second each; twice as many after each new consumer that did not go there */
+#define STUCK_TIMES_MAX 5
+#define NOT_HELD "the events topic does not hold the place up to which it was read"
 #define TAKEOVER_ROUND_US 5000000 /* no step begins later: with the longest of 4 s the consumer is polled within 10 s */
 #define REPUBLISH_ROWS 500
 #define REPUBLISH_WAIT_MS 1000
@@ -152,6 +156,20 @@ static void check_last_records(struct worker *worker, struct takeover *takeovers
     }
 }
 
+/* A leader that was frozen, and replaced meanwhile, goes on for a moment when it thaws, and tells the end that it knew.
+ * So a log that ends too early is asked again before that is believed. */
+static void stop_when_it_stays_short(struct worker *worker, struct takeover *takeover, const char *why)
+{
+    struct partition *partition = &worker->partitions[takeover->partition];
+    int64_t now = clock_mono_us();
+    partition->short_since_us = partition->short_since_us == 0 ? now : partition->short_since_us;
+    if (now - partition->short_since_us < SHORT_LOG_US) {
+        takeover_put_off(worker, takeover, "check", why);
+    } else {
+        takeover_stop(worker, takeover, why);
+    }
+}
+
 static void check(struct worker *worker, struct takeover *takeovers, size_t count)
 {
     int32_t numbers[BUS_PARTITIONS] = { 0 };
@@ -171,10 +189,10 @@ static void check(struct worker *worker, struct takeover *takeovers, size_t coun
     }
     for (size_t i = 0; i < count; i++) {
         int64_t next = worker->partitions[takeovers[i].partition].next_offset;
-        if (!takeovers[i].has_failed && (next < first[i] || next > end[i])) {
-            takeover_stop(worker, &takeovers[i],
-                        next < first[i] ? "commands that were never applied are gone from the mailbox"
-                                        : "the mailbox ends before what was applied");
+        if (!takeovers[i].has_failed && next < first[i]) {
+            takeover_stop(worker, &takeovers[i], "commands that were never applied are gone from the mailbox");
+        } else if (!takeovers[i].has_failed && next > end[i]) {
+            stop_when_it_stays_short(worker, &takeovers[i], "the mailbox ends before what was applied");
         }
     }
     check_last_records(worker, takeovers, count, first);
@@ -200,8 +218,10 @@ static void find_event_ends(struct worker *worker, struct takeover *takeovers, s
         takeover->events_end = end[i];
         if (err != ZP_OK) {
             takeover_put_off(worker, takeover, "fold", why);
-        } else if (takeover->row.events_offset > end[i] || takeover->row.events_offset < first[i]) {
-            takeover_stop(worker, takeover, "the events topic does not hold the place up to which it was read");
+        } else if (takeover->row.events_offset < first[i]) {
+            takeover_stop(worker, takeover, NOT_HELD);
+        } else if (takeover->row.events_offset > end[i]) {
+            stop_when_it_stays_short(worker, takeover, NOT_HELD);
         }
     }
 }
@@ -352,11 +372,32 @@ static enum zp_err republish(struct worker *worker, struct takeover *takeover)
 /* ---- all five
  * -------------------------------------------------------------------------------------------------------- */
 
+/* librdkafka 2.0.2 may take no offset of a partition for minutes after a leader of old days told it that there is none.
+ * A new handle knows nothing of that. The leader answers meanwhile: the steps before asked it. */
+static void note_start(struct worker *worker, int32_t number, bool well)
+{
+    struct partition *partition = &worker->partitions[number];
+    partition->starts_failed = well ? 0 : partition->starts_failed + 1;
+    if (well && number == worker->stuck_partition) {
+        worker->stuck_times = 0;
+    } else if (partition->starts_failed >= STARTS_FAILED_MAX << worker->stuck_times && !worker->consumer_stuck) {
+        log_error("the consumer does not go to a partition's next_offset: it is made anew", L_INT("partition", number),
+                  L_INT("offset", partition->next_offset), L_INT("times", partition->starts_failed));
+        worker->consumer_stuck = true;
+        worker->stuck_partition = number;
+        worker->stuck_times += worker->stuck_times < STUCK_TIMES_MAX;
+    }
+}
+
 static enum zp_err start(struct worker *worker, struct takeover *takeover)
 {
     int32_t number = takeover->partition;
     struct partition *partition = &worker->partitions[number];
-    if (bus_consumer_start(worker->consumer, number, partition->next_offset) != ZP_OK) {
+    enum zp_err err = bus_consumer_start(worker->consumer, number, partition->next_offset);
+    if (err != ZP_NOT_FOUND) { /* given away meanwhile */
+        note_start(worker, number, err == ZP_OK);
+    }
+    if (err != ZP_OK) {
         takeover_put_off(worker, takeover, "start", "the consumer could not be moved to next_offset");
         return ZP_BUSY;
     }
@@ -364,6 +405,7 @@ static enum zp_err start(struct worker *worker, struct takeover *takeover)
     marks->next_offset = partition->next_offset;
     marks->owned = true;
     partition->gathered_offset = partition->next_offset;
+    partition->short_since_us = 0;
     partition->state = PARTITION_OWNED;
     metric_add(&worker_metrics[WM_TAKEOVERS], 1);
     metric_add(&worker_metrics[WM_OWNED], 1);

@@ -42,7 +42,7 @@ static void tick(struct ticker *ticker)
     int64_t ends[BUS_PARTITIONS];
     struct live_tick ticks[BUS_PARTITIONS];
     size_t count = find_ticking(ticker, numbers);
-    int64_t asked_at = clock_wall_us(), lag = 0;
+    int64_t asked_at = clock_wall_us(), asked_us = clock_mono_us(), lag = 0;
     if (count == 0 || bus_watch_ends(ticker->watch, TOPIC_COMMANDS, numbers, count, ENDS_TIMEOUT_MS, ends) != ZP_OK) {
         return;
     }
@@ -51,6 +51,8 @@ static void tick(struct ticker *ticker)
         int64_t next = PLANTED(TICK_AHEAD) ? ends[i] : ticker->marks[numbers[i]].next_offset;
         ticks[i] = (struct live_tick){ .partition = numbers[i], .next = next, .end = ends[i], .asked_at = asked_at };
         lag += ends[i] > next ? ends[i] - next : 0;
+        ticker->marks[numbers[i]].end_offset = ends[i];
+        ticker->marks[numbers[i]].end_asked_us = asked_us;
     }
     metric_set(&worker_metrics[WM_LAG_RECORDS], lag);
     (void)!live_push_ticks(ticker->push, ticks, count); /* a missing tick refuses nobody; the next one comes */

@@ -5,6 +5,7 @@
 #include "actors.h"
 #include "announce.h"
 #include "partition.h"
+#include "silence.h"
 #include "turn.h"
 #include "zapora/worker.h"
 
@@ -23,6 +24,10 @@ struct worker {
     struct turn *turn;            /* being gathered, or NULL */
     struct record *carried;       /* taken from the consumer, did not fit into the last turn */
     size_t records_limit;         /* of a turn: halved when memory was short, doubled by each success */
+    struct silence silence;
+    bool consumer_stuck;          /* it does not go where it is told to: to be made anew */
+    int32_t stuck_partition;      /* for whose sake it was the last time, and ... */
+    int stuck_times;              /* ... how often in vain since it went there */
     bool congested;               /* the announcer has no turn free: consumption is paused */
     int64_t hinted_at_us, purged_at_us, complained_us;
     int32_t purge_next;
@@ -43,8 +48,8 @@ int64_t worker_pause_after(int64_t pause_ms);
 /* Back to a takeover from step 1, after a pause: the partition's caches are doubtful. */
 void worker_retake(struct worker *worker, int32_t partition, int64_t delay_ms);
 
-/* Gathers a dense turn, waiting up to wait_ms for its first record. */
-void gather(struct worker *worker, struct turn *turn, int wait_ms);
+/* Gathers a dense turn, waiting up to wait_ms for its first record. True when the consumer had nothing more to give. */
+bool gather(struct worker *worker, struct turn *turn, int wait_ms);
 
 /* Applies a gathered turn: loads, judges, commits, hands over, or works out what its failure means. Takes the turn. */
 void settle(struct worker *worker, struct turn *turn);

@@ -189,6 +189,19 @@ static void assert_stopped(void)
     assert_int_equal(world->partitions[P].state, PARTITION_STOPPED); /* for good */
 }
 
+/* A regression: a frozen leader that thawed told the end that it knew, and its partitions stood still for good. */
+static void assert_stopped_when_it_stays(void)
+{
+    worker_retake(world, P, 0);
+    take_over();
+    assert_int_equal(world->partitions[P].state, PARTITION_TAKING);
+    world->partitions[P].short_since_us -= 4000000;
+    take_over();
+    assert_int_equal(world->partitions[P].state, PARTITION_TAKING);
+    world->partitions[P].short_since_us -= 1000000;
+    assert_stopped();
+}
+
 static void another_last_record_stops(void **state)
 {
     (void)state;
@@ -200,7 +213,7 @@ static void a_mailbox_that_ends_too_early_stops(void **state)
 {
     (void)state;
     fake_log_cut(FAKE_COMMANDS, P, 3);
-    assert_stopped();
+    assert_stopped_when_it_stays();
 }
 
 static void a_mailbox_that_lost_what_was_not_applied_stops(void **state)
@@ -218,7 +231,7 @@ static void an_events_topic_that_ends_too_early_stops(void **state)
     (void)state;
     db.partitions[P].events_offset = 4;
     fake_log_cut(FAKE_EVENTS, P, 3);
-    assert_stopped();
+    assert_stopped_when_it_stays();
 }
 
 static void retention_may_take_what_was_applied(void **state)
@@ -597,6 +610,50 @@ static void two_workers_that_fight_park_none(void **state)
     assert_int_equal(fake_outcome(&command.id)->err, ZP_OK);
 }
 
+/* What an attempt published again is acknowledged before the next one. */
+static void publish_and_take_over(void)
+{
+    fake_announcer_publish(world->announcer);
+    take_over();
+}
+
+static void take_over_in_vain(int times)
+{
+    bus.start_fails = times;
+    worker_retake(world, P, 0);
+    for (int i = 0; i < times; i++) {
+        assert_false(world->consumer_stuck);
+        publish_and_take_over();
+        assert_int_equal(world->partitions[P].state, PARTITION_TAKING);
+    }
+    assert_int_equal(bus.start_fails, 0);
+}
+
+static void become_anew(void)
+{
+    assert_true(world->consumer_stuck);
+    world->consumer_stuck = false; /* as the loop does it */
+    world->partitions[P].starts_failed = 0;
+}
+
+static void a_consumer_that_goes_nowhere_is_made_anew(void **state)
+{
+    (void)state;
+    own_partition(P);
+    take_over_in_vain(2);
+    publish_and_take_over();
+    assert_int_equal(world->partitions[P].state, PARTITION_OWNED);
+    assert_false(world->consumer_stuck);
+    take_over_in_vain(3);
+    become_anew();
+    take_over_in_vain(6); /* a new one did not help: it is waited for longer */
+    become_anew();
+    publish_and_take_over();
+    assert_int_equal(world->partitions[P].state, PARTITION_OWNED);
+    take_over_in_vain(3);
+    become_anew();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_history, world_close)
@@ -605,6 +662,7 @@ int main(void)
         TEST(a_takeover_forgets_what_was_cached),
         TEST(a_partition_that_is_not_due_waits),
         TEST(what_is_still_being_announced_comes_first),
+        TEST(a_consumer_that_goes_nowhere_is_made_anew),
         TEST(an_outage_puts_it_off_with_longer_pauses),
         TEST(brokers_that_do_not_answer_put_it_off),
         TEST(one_that_fails_does_not_hold_up_the_others),

@@ -1,0 +1,23 @@
+/* silence: which partition's records do not come, though the log has them. For the worker's loop. */
+#ifndef ZAPORA_WORKER_SILENCE_H
+#define ZAPORA_WORKER_SILENCE_H
+
+#include "partition.h"
+
+struct silence {
+    int64_t looked_us;   /* 0: never */
+    int64_t patience_us; /* 0: as at first */
+    int32_t blamed;      /* for whose sake the consumer was made anew, and what was awaited of it */
+    int64_t blamed_offset;
+    struct {
+        int64_t offset, since_us; /* the record that is awaited, and since when; since_us 0: none is */
+        int looks;
+    } places[BUS_PARTITIONS];
+};
+
+/* To be called whenever the consumer had nothing to give. Gives the partition for whose sake the consumer should be
+ * made anew, or -1; each time it does, its patience doubles until that partition's record has come. */
+int32_t silence_look(struct silence *silence, const struct partition *partitions, const struct marks *marks,
+                     int64_t now_us);
+
+#endif
