@@ -116,7 +116,9 @@ static bool take(struct worker *worker, struct turn *turn, struct record *record
     struct parking parking;
     bool is_parked = will_be_parked(partition, record->offset, error, sizeof error, &parking);
     if (turn_add_record(turn, record, is_parked ? &parking : NULL) != ZP_OK) {
-        if (turn->count == 0 && !PLANTED(SHORTAGE_SWALLOWED)) {
+        if (PLANTED(SHORTAGE_SWALLOWED)) {
+            partition->gathered_offset += turn->count == 0;
+        } else if (turn->count == 0) {
             put_off(worker, turn, partition, record->partition);
         }
         turn->arena.is_over = false; /* that was the record that waits */
