@@ -64,6 +64,7 @@ static bool let_go(struct worker *worker, int32_t number, bool orderly)
     worker->marks[number].owned = false;
     worker->marks[number].ticking = false;
     partition->state = PARTITION_AWAY;
+    partition->short_since_us = partition->refused_since_us = 0;
     actors_drop_partition(&worker->actors, number);
     if (worker->turn != NULL) {
         turn_drop_partition(worker->turn, number);
@@ -118,7 +119,6 @@ static void drop_consumer(struct worker *worker)
     worker->consumer_stuck = false;
     for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
         (void)let_go(worker, p, false);
-        worker->partitions[p].starts_failed = 0;
     }
 }
 

@@ -22,7 +22,7 @@ struct partition {
     int64_t applied_at;           /* log time of the last record committed since it was assigned; 0: none yet */
     int64_t retry_at_us;          /* monotonic: when a TAKING partition may be tried */
     int64_t backoff_ms;
-    int starts_failed;            /* one after the other: the consumer did not go to next_offset */
+    int64_t refused_since_us;     /* monotonic: since when the consumer does not go to next_offset; 0: it does */
     int64_t short_since_us;       /* monotonic: since when the log seems to end before what was applied; 0 */
     bool solo;                    /* three takeovers without a commit: one record at a time, named first */
     size_t doubt;                 /* a turn with its records failed by an error of their own: it goes apart, at most so

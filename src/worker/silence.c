@@ -1,9 +1,10 @@
-/* Owns the worker's doubt about its consumer. Called by loop, on the main thread.
+/* Owns the worker's doubt about its consumer. Called by loop and takeover, on the main thread.
  *
  * librdkafka 2.0.2 can leave a partition with a broker that does not lead it any more: brokers that contradict each
  * other while leaders change make it move to and fro, and when it is sent back before it has left, the library believes
  * that it has arrived. No later answer corrects that. Another replica serves it all the same; a dead broker never
- * does, and a frozen one not before it thaws. A new handle knows nothing of it.
+ * does, and a frozen one not before it thaws. And after a leader of old days told it that an offset is not there, it
+ * may go to no offset of that partition for minutes. A new handle knows nothing of either.
  *
  * Invariants: only what the partition's leader said within the last moments counts, so that brokers that are down
  * excuse every silence; only rounds in which the consumer had nothing to give are counted, so that no record is called
@@ -34,12 +35,23 @@ static bool is_silent(struct silence *silence, int32_t number, int64_t offset, i
 }
 
 /* The next one is waited for longer, unless this one helped. */
-static void blame(struct silence *silence, int32_t number)
+static void blame(struct silence *silence, int32_t number, int64_t offset)
 {
     silence->blamed = number;
-    silence->blamed_offset = silence->places[number].offset;
+    silence->blamed_offset = offset;
     silence->patience_us = 2 * silence->patience_us < PATIENCE_US_MAX ? 2 * silence->patience_us : PATIENCE_US_MAX;
     silence->looked_us = 0;
+}
+
+bool silence_refused(struct silence *silence, struct partition *partition, int32_t number, int64_t now_us)
+{
+    silence->patience_us = silence->patience_us == 0 ? PATIENCE_US : silence->patience_us;
+    partition->refused_since_us = partition->refused_since_us == 0 ? now_us : partition->refused_since_us;
+    if (now_us - partition->refused_since_us < silence->patience_us) {
+        return false;
+    }
+    blame(silence, number, partition->next_offset);
+    return true;
 }
 
 int32_t silence_look(struct silence *silence, const struct partition *partitions, const struct marks *marks,
@@ -59,7 +71,7 @@ int32_t silence_look(struct silence *silence, const struct partition *partitions
         }
     }
     if (found >= 0) {
-        blame(silence, found);
+        blame(silence, found, silence->places[found].offset);
     }
     return found;
 }

@@ -1,4 +1,5 @@
-/* silence: which partition's records do not come, though the log has them. For the worker's loop. */
+/* silence: the partitions that the consumer is deaf to: their records do not come, though the log has them, or it does
+ * not go to their offsets. For the worker's loop and its takeovers. */
 #ifndef ZAPORA_WORKER_SILENCE_H
 #define ZAPORA_WORKER_SILENCE_H
 
@@ -19,5 +20,8 @@ struct silence {
  * made anew, or -1; each time it does, its patience doubles until that partition's record has come. */
 int32_t silence_look(struct silence *silence, const struct partition *partitions, const struct marks *marks,
                      int64_t now_us);
+/* To be called whenever the consumer did not go to a partition's next_offset, though the leader answered a moment ago.
+ * True when that has lasted for the same patience: the consumer should be made anew for its sake. */
+bool silence_refused(struct silence *silence, struct partition *partition, int32_t number, int64_t now_us);
 
 #endif

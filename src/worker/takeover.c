@@ -13,8 +13,6 @@
 #define OFFSETS_TIMEOUT_MS 2000
 #define OWN_ROUND_US 2000000      /* the rest waits for the next round, so that what is ours has time for its steps */
 #define SHORT_LOG_US 5000000
-#define STARTS_FAILED_MAX 3       /* of a second each; twice as many after each new consumer that did not go there */
-#define STUCK_TIMES_MAX 5
 #define NOT_HELD "the events topic does not hold the place up to which it was read"
 #define TAKEOVER_ROUND_US 5000000 /* no step begins later: with the longest of 4 s the consumer is polled within 10 s */
 #define REPUBLISH_ROWS 500
@@ -193,6 +191,8 @@ static void check(struct worker *worker, struct takeover *takeovers, size_t coun
             takeover_stop(worker, &takeovers[i], "commands that were never applied are gone from the mailbox");
         } else if (!takeovers[i].has_failed && next > end[i]) {
             stop_when_it_stays_short(worker, &takeovers[i], "the mailbox ends before what was applied");
+        } else if (!takeovers[i].has_failed) {
+            worker->partitions[takeovers[i].partition].short_since_us = 0;
         }
     }
     check_last_records(worker, takeovers, count, first);
@@ -372,20 +372,12 @@ static enum zp_err republish(struct worker *worker, struct takeover *takeover)
 /* ---- all five
  * -------------------------------------------------------------------------------------------------------- */
 
-/* librdkafka 2.0.2 may take no offset of a partition for minutes after a leader of old days told it that there is none.
- * A new handle knows nothing of that. The leader answers meanwhile: the steps before asked it. */
-static void note_start(struct worker *worker, int32_t number, bool well)
+static void note_refusal(struct worker *worker, struct partition *partition, int32_t number)
 {
-    struct partition *partition = &worker->partitions[number];
-    partition->starts_failed = well ? 0 : partition->starts_failed + 1;
-    if (well && number == worker->stuck_partition) {
-        worker->stuck_times = 0;
-    } else if (partition->starts_failed >= STARTS_FAILED_MAX << worker->stuck_times && !worker->consumer_stuck) {
+    if (!worker->consumer_stuck && silence_refused(&worker->silence, partition, number, clock_mono_us())) {
         log_error("the consumer does not go to a partition's next_offset: it is made anew", L_INT("partition", number),
-                  L_INT("offset", partition->next_offset), L_INT("times", partition->starts_failed));
+                  L_INT("offset", partition->next_offset));
         worker->consumer_stuck = true;
-        worker->stuck_partition = number;
-        worker->stuck_times += worker->stuck_times < STUCK_TIMES_MAX;
     }
 }
 
@@ -394,8 +386,8 @@ static enum zp_err start(struct worker *worker, struct takeover *takeover)
     int32_t number = takeover->partition;
     struct partition *partition = &worker->partitions[number];
     enum zp_err err = bus_consumer_start(worker->consumer, number, partition->next_offset);
-    if (err != ZP_NOT_FOUND) { /* given away meanwhile */
-        note_start(worker, number, err == ZP_OK);
+    if (err == ZP_BUSY) {
+        note_refusal(worker, partition, number);
     }
     if (err != ZP_OK) {
         takeover_put_off(worker, takeover, "start", "the consumer could not be moved to next_offset");
@@ -405,7 +397,7 @@ static enum zp_err start(struct worker *worker, struct takeover *takeover)
     marks->next_offset = partition->next_offset;
     marks->owned = true;
     partition->gathered_offset = partition->next_offset;
-    partition->short_since_us = 0;
+    partition->refused_since_us = 0;
     partition->state = PARTITION_OWNED;
     metric_add(&worker_metrics[WM_TAKEOVERS], 1);
     metric_add(&worker_metrics[WM_OWNED], 1);

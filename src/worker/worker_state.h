@@ -26,8 +26,6 @@ struct worker {
     size_t records_limit;         /* of a turn: halved when memory was short, doubled by each success */
     struct silence silence;
     bool consumer_stuck;          /* it does not go where it is told to: to be made anew */
-    int32_t stuck_partition;      /* for whose sake it was the last time, and ... */
-    int stuck_times;              /* ... how often in vain since it went there */
     bool congested;               /* the announcer has no turn free: consumption is paused */
     int64_t hinted_at_us, purged_at_us, complained_us;
     int32_t purge_next;

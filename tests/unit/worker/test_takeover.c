@@ -226,6 +226,26 @@ static void a_mailbox_that_lost_what_was_not_applied_stops(void **state)
     assert_stopped();
 }
 
+/* What was short once and was whole since is no reason to stop at the next stale word. */
+static void a_log_that_was_short_long_ago_is_asked_again(void **state)
+{
+    (void)state;
+    int64_t whole = db.partitions[P].events_offset;
+    db.partitions[P].events_offset = fake_log_end(FAKE_EVENTS, P) + 1;
+    worker_retake(world, P, 0);
+    take_over();
+    assert_int_equal(world->partitions[P].state, PARTITION_TAKING);
+    world->partitions[P].short_since_us -= 60000000;
+    db.partitions[P].events_offset = whole;
+    bus.start_fails = 1; /* so that the takeover gets no further than that it is whole */
+    take_over();
+    assert_int_equal(world->partitions[P].state, PARTITION_TAKING);
+    fake_announcer_publish(world->announcer);
+    db.partitions[P].events_offset = fake_log_end(FAKE_EVENTS, P) + 1;
+    take_over();
+    assert_int_equal(world->partitions[P].state, PARTITION_TAKING);
+}
+
 static void an_events_topic_that_ends_too_early_stops(void **state)
 {
     (void)state;
@@ -617,41 +637,39 @@ static void publish_and_take_over(void)
     take_over();
 }
 
-static void take_over_in_vain(int times)
+/* Whether the consumer is to be made anew when it has refused for so long. */
+static bool is_stuck_after(int64_t refused_us)
 {
-    bus.start_fails = times;
+    bus.start_fails = 2;
     worker_retake(world, P, 0);
-    for (int i = 0; i < times; i++) {
-        assert_false(world->consumer_stuck);
-        publish_and_take_over();
-        assert_int_equal(world->partitions[P].state, PARTITION_TAKING);
-    }
+    publish_and_take_over();
+    assert_int_equal(world->partitions[P].state, PARTITION_TAKING);
+    assert_false(world->consumer_stuck);
+    world->partitions[P].refused_since_us -= refused_us;
+    publish_and_take_over();
     assert_int_equal(bus.start_fails, 0);
-}
-
-static void become_anew(void)
-{
-    assert_true(world->consumer_stuck);
+    bool is_stuck = world->consumer_stuck;
     world->consumer_stuck = false; /* as the loop does it */
-    world->partitions[P].starts_failed = 0;
+    world->partitions[P].refused_since_us = 0;
+    return is_stuck;
 }
 
 static void a_consumer_that_goes_nowhere_is_made_anew(void **state)
 {
     (void)state;
     own_partition(P);
-    take_over_in_vain(2);
+    assert_false(is_stuck_after(0));
+    assert_true(is_stuck_after(3000000));
+    assert_false(is_stuck_after(3000000)); /* a new one did not help: it is waited for longer */
+    assert_true(is_stuck_after(6000000));
     publish_and_take_over();
     assert_int_equal(world->partitions[P].state, PARTITION_OWNED);
-    assert_false(world->consumer_stuck);
-    take_over_in_vain(3);
-    become_anew();
-    take_over_in_vain(6); /* a new one did not help: it is waited for longer */
-    become_anew();
+    bus.start_fails = 1;
+    worker_retake(world, P, 0);
     publish_and_take_over();
-    assert_int_equal(world->partitions[P].state, PARTITION_OWNED);
-    take_over_in_vain(3);
-    become_anew();
+    assert_int_not_equal(world->partitions[P].refused_since_us, 0);
+    publish_and_take_over();
+    assert_int_equal(world->partitions[P].refused_since_us, 0);
 }
 
 int main(void)
@@ -671,6 +689,7 @@ int main(void)
         TEST(a_mailbox_that_ends_too_early_stops),
         TEST(a_mailbox_that_lost_what_was_not_applied_stops),
         TEST(an_events_topic_that_ends_too_early_stops),
+        TEST(a_log_that_was_short_long_ago_is_asked_again),
         TEST(retention_may_take_what_was_applied),
         TEST(the_last_record_may_have_been_undecodable),
         TEST(the_last_record_may_have_been_a_duplicate),
