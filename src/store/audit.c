@@ -60,18 +60,7 @@ enum zp_err store_audit_locations(struct store *store, int32_t partition, const 
     if (err != ZP_OK) {
         return err;
     }
-    const PGresult *result = trip_result(&trip, 0);
-    size_t count = 0;
-    for (int row = 0; row < PQntuples(result) && err == ZP_OK; row++) {
-        err = locations_read(store, result, row, &ret_locations[count]);
-        count += err == ZP_OK;
-    }
-    if (err != ZP_OK) {
-        locations_free(ret_locations, count);
-        return err;
-    }
-    *ret_count = count;
-    return ZP_OK;
+    return locations_read_all(store, trip_result(&trip, 0), (size_t)limit, ret_locations, ret_count);
 }
 
 /* The column `open` as the row has it: nothing but the database's own word tells where the next page begins. */

@@ -55,6 +55,23 @@ enum zp_err locations_read(struct store *store, const PGresult *result, int row,
     return ZP_OK;
 }
 
+enum zp_err locations_read_all(struct store *store, const PGresult *result, size_t limit,
+                               struct location **ret_locations, size_t *ret_count)
+{
+    enum zp_err err = ZP_OK;
+    size_t count = 0;
+    for (int row = 0; row < PQntuples(result) && count < limit && err == ZP_OK; row++) {
+        err = locations_read(store, result, row, &ret_locations[count]);
+        count += err == ZP_OK;
+    }
+    if (err != ZP_OK) {
+        locations_free(ret_locations, count);
+        return err;
+    }
+    *ret_count = count;
+    return ZP_OK;
+}
+
 enum zp_err store_locations_get(struct store *store, const struct zp_id *ids, size_t count,
                                 struct location **ret_locations, size_t *ret_count)
 {
@@ -71,18 +88,7 @@ enum zp_err store_locations_get(struct store *store, const struct zp_id *ids, si
     if (err != ZP_OK) {
         return err;
     }
-    const PGresult *result = trip_result(&trip, 0);
-    size_t read = 0;
-    for (int row = 0; row < PQntuples(result) && read < count && err == ZP_OK; row++) {
-        err = locations_read(store, result, row, &ret_locations[read]);
-        read += err == ZP_OK;
-    }
-    if (err != ZP_OK) {
-        locations_free(ret_locations, read);
-        return err;
-    }
-    *ret_count = read;
-    return ZP_OK;
+    return locations_read_all(store, trip_result(&trip, 0), count, ret_locations, ret_count);
 }
 
 enum zp_err store_location_get(struct store *store, const struct zp_id *id, struct location **ret_location)
