@@ -203,12 +203,11 @@ static void send_answers(int64_t since_us, size_t bytes)
 }
 
 /* All of them are looked at first, which tells how much it is. */
-static void memory_of_requests_is_freed_in_slices_as_far_as_it_is_needed(void **state)
+static void assert_freed_in_slices(void (*send)(int64_t since_us, size_t bytes))
 {
-    (void)state;
     const size_t bytes = 128 * KIB;
     gather(CROWD, START);
-    send_parts(START - 6000 * MS, bytes);
+    send(START - 6000 * MS, bytes);
     assert_each_slice_breaks_off(0, SLICES_A_PASS - 1);
     const size_t due = CROWD - MEMORY_BYTES / bytes;
     assert_each_slice_breaks_off(DROPS_A_SLICE, (int)(due / DROPS_A_SLICE));
@@ -217,17 +216,16 @@ static void memory_of_requests_is_freed_in_slices_as_far_as_it_is_needed(void **
     assert_int_equal(broken(), due);
 }
 
+static void memory_of_requests_is_freed_in_slices_as_far_as_it_is_needed(void **state)
+{
+    (void)state;
+    assert_freed_in_slices(send_parts);
+}
+
 static void memory_of_answers_is_freed_in_slices_as_far_as_it_is_needed(void **state)
 {
     (void)state;
-    const size_t bytes = 128 * KIB;
-    gather(CROWD, START);
-    send_answers(START - 6000 * MS, bytes);
-    assert_each_slice_breaks_off(0, SLICES_A_PASS - 1);
-    const size_t due = CROWD - MEMORY_BYTES / bytes;
-    assert_each_slice_breaks_off(DROPS_A_SLICE, (int)(due / DROPS_A_SLICE));
-    assert_int_equal(broken_by_a_slice(), due % DROPS_A_SLICE);
-    assert_int_equal(broken(), due);
+    assert_freed_in_slices(send_answers);
 }
 
 /* Nobody else is called slow: the pass ends, and the next one looks again. */

@@ -207,22 +207,33 @@ static void what_is_held_is_forgotten_when_the_partition_is_doubted(void **state
     assert_int_equal(refiller.wish_count, 0);
 }
 
-/* One row that cannot be decoded: what follows it is kept, and no more. */
-static void a_row_that_cannot_be_read_is_where_the_history_begins(void **state)
+/* Five events, the third last of which is the caller's to spoil. */
+static struct batch_event *commit_five(void)
 {
-    (void)state;
     step_often();
     for (unsigned i = 0; i < 5; i++) {
         commit_one(10 + i);
     }
     world->marks[P].published_offset = db.events[db.event_count - 1].event.command_offset + 1;
-    db.events[db.event_count - 3].event.value_len = 1;
+    return &db.events[db.event_count - 3].event;
+}
+
+static void assert_history_begins_behind_it(void)
+{
     spoil();
     refiller_wish(&refiller, P, &here);
     step_often();
     assert_int_equal(refiller.wish_count, 0);
     assert_int_equal(cache_seq(), fake_location(&here)->seq);
     assert_int_equal(fake_cache_place(&here)->event_count, 2);
+}
+
+/* One row that cannot be decoded: what follows it is kept, and no more. */
+static void a_row_that_cannot_be_read_is_where_the_history_begins(void **state)
+{
+    (void)state;
+    commit_five()->value_len = 1;
+    assert_history_begins_behind_it();
     assert_int_equal(cache.orders, 5);
 }
 
@@ -231,21 +242,11 @@ static void a_row_that_cannot_be_read_is_where_the_history_begins(void **state)
 static void a_row_with_the_bytes_of_another_is_where_the_history_begins(void **state)
 {
     (void)state;
-    step_often();
-    for (unsigned i = 0; i < 5; i++) {
-        commit_one(10 + i);
-    }
+    struct batch_event *bad = commit_five();
     const struct batch_event *newest = &db.events[db.event_count - 1].event;
-    struct batch_event *bad = &db.events[db.event_count - 3].event;
-    world->marks[P].published_offset = newest->command_offset + 1;
     bad->value = newest->value;
     bad->value_len = newest->value_len;
-    spoil();
-    refiller_wish(&refiller, P, &here);
-    step_often();
-    assert_int_equal(refiller.wish_count, 0);
-    assert_int_equal(cache_seq(), fake_location(&here)->seq);
-    assert_int_equal(fake_cache_place(&here)->event_count, 2);
+    assert_history_begins_behind_it();
 }
 
 /* The newest row is the bad one: the log must have it nevertheless before the board shows what it did. */
