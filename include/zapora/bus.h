@@ -19,14 +19,13 @@ int32_t bus_partition_of_location(const struct zp_id *location_id);
 struct bus_producer;
 
 enum bus_ack {
-    BUS_ACKED,         /* all in-sync replicas have it */
+    BUS_ACKED,         /* all in-sync replicas have it, at its offset */
     BUS_NOT_PERSISTED, /* certainly not in the log */
     BUS_UNKNOWN,       /* perhaps in the log */
 };
 
-/* Where an acknowledged record stands: offset -1 when it was acknowledged as the repetition of an attempt whose
- * answer was lost, timestamp 0 when the topic does not say LogAppendTime. why: NULL when acknowledged, else a static
- * sentence. */
+/* Where an acknowledged record stands: its offset, else -1; timestamp 0 when the topic does not say LogAppendTime. why:
+ * NULL when acknowledged, else a static sentence. */
 struct bus_delivery { enum bus_ack ack; int32_t partition; int64_t offset; int64_t timestamp_us; const char *why; };
 
 struct bus_producer_settings {
@@ -34,9 +33,11 @@ struct bus_producer_settings {
     const char *client_id;
     int64_t timeout_ms;        /* of a message, queueing included; 0: never times out by itself */
     int64_t linger_us;
-    /* A record that fails for good breaks the producer, so that none of its partition's later ones is written: for
-     * topics whose order says what is missing. Not for records that time out. */
-    bool gapless;
+    /* A topic whose order says what is missing (borrowed as long as the producer lives), or NULL. A record that fails
+     * for good breaks the producer, so that none of its partition's later ones is written; and a partition's first
+     * record goes alone: until it is acknowledged, the next is ZP_BUSY. bus_produce is the polling thread's then. Not
+     * for records that time out. */
+    const char *gapless_topic;
     /* Connections to each broker, at most 16; 0: one. A broker works on one request of a connection at a time, and a
      * request holds one partition. A partition's records keep their order: they go through one of them. */
     size_t lanes;
@@ -55,8 +56,8 @@ enum zp_err bus_producer_create(const struct bus_producer_settings *settings, st
 enum zp_err bus_producer_warm(struct bus_producer *producer, const char *topic, int timeout_ms,
                               char why[BUS_WHY_SIZE]) ZP_MUST_CHECK;
 /* Queues a copy of the record; partition -1 chooses by key. ZP_OK: on_delivery will be called with `opaque`, once.
- * ZP_BUSY: the queue is full, the producer is broken, or the topic lacks that partition; ZP_TOO_LARGE; nothing was
- * queued then. Thread-safe. */
+ * ZP_BUSY: the queue is full, the producer is broken, the topic lacks that partition, or a gapless one's first record
+ * is under way; ZP_TOO_LARGE; nothing was queued then. Thread-safe, without a gapless topic. */
 enum zp_err bus_produce(struct bus_producer *producer, const char *topic, const struct record *record,
                         void *opaque) ZP_MUST_CHECK;
 /* Serves delivery reports, waiting up to timeout_ms for the first. One thread only. */

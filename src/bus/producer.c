@@ -7,12 +7,21 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #define WARM_TOPICS_MAX 8
 #define LANES_MAX 16
 #define DRAIN_MS 50
+#define OPEN_US (3600 * INT64_C(1000000)) /* a broker forgets who was silent in a partition for a day */
+
+/* Whether the broker knows this producer in a partition: of one that it does not know it takes any sequence number.
+ * Were a second request under way while the first is refused for a moment, the log would have the second one first. */
+struct opening {
+    int64_t acked_us; /* last, by the monotonic clock; 0: never */
+    bool awaited;     /* its first record is under way, alone */
+};
 
 /* A client of its own, with its own connection to each broker. */
 struct lane {
@@ -25,6 +34,8 @@ struct bus_producer {
     struct lane lanes[LANES_MAX]; /* a partition's records go through one of them, so they keep their order */
     size_t lane_count;
     size_t warm_count;
+    const char *gapless_topic; /* borrowed, or NULL */
+    struct opening openings[BUS_PARTITIONS]; /* of the gapless topic */
     int wake_fd;               /* owned: written when reports begin to wait, unless somebody else is told */
     void (*on_delivery)(void *opaque, const struct bus_delivery *delivery);
     struct bus_trouble trouble;
@@ -37,19 +48,42 @@ static const enum bus_ack acks[] = {
     [RD_KAFKA_MSG_STATUS_PERSISTED] = BUS_ACKED,
 };
 
+static struct opening *opening_of(struct bus_producer *producer, const char *topic, int32_t partition)
+{
+    bool is_gapless = producer->gapless_topic != NULL && strcmp(topic, producer->gapless_topic) == 0;
+    return is_gapless && partition >= 0 && partition < BUS_PARTITIONS ? &producer->openings[partition] : NULL;
+}
+
+static bool is_open(const struct opening *opening)
+{
+    return opening->acked_us > 0 && clock_mono_us() - opening->acked_us < OPEN_US;
+}
+
+/* The library infers that a record which was refused, and waits to be tried again, is in the log when one behind it was
+ * taken (librdkafka, rd_kafka_dr_implicit_ack). But a broker takes any first sequence number of a producer that it
+ * knows nothing of, so the refused one may be nowhere. Only an offset is an acknowledgement. */
+static const char inferred[] = "acknowledged without a place in the log";
+
 static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
     (void)rk;
-    const struct bus_producer *producer = opaque;
+    struct bus_producer *producer = opaque;
+    struct opening *opening = opening_of(producer, rd_kafka_topic_name(message->rkt), message->partition);
     enum bus_ack ack = acks[rd_kafka_message_status(message)];
+    bool is_inferred = ack == BUS_ACKED && message->offset < 0;
+    ack = is_inferred ? BUS_UNKNOWN : ack;
     int64_t logged_ms = rd_kafka_message_timestamp(message, NULL);
     struct bus_delivery delivery = {
         .ack = ack,
         .partition = message->partition,
-        .offset = ack == BUS_ACKED && message->offset >= 0 ? message->offset : -1,
+        .offset = ack == BUS_ACKED ? message->offset : -1,
         .timestamp_us = ack == BUS_ACKED && logged_ms > 0 ? logged_ms * 1000 : 0,
-        .why = ack == BUS_ACKED ? NULL : rd_kafka_err2str(message->err),
+        .why = ack == BUS_ACKED ? NULL : is_inferred ? inferred : rd_kafka_err2str(message->err),
     };
+    if (opening != NULL) {
+        opening->awaited = false;
+        opening->acked_us = ack == BUS_ACKED ? clock_mono_us() : opening->acked_us;
+    }
     producer->on_delivery(message->_private, &delivery);
 }
 
@@ -76,7 +110,7 @@ static enum zp_err lane_open(struct bus_producer *producer, const struct bus_pro
         { "queue.buffering.max.kbytes", NULL, (settings->queue_bytes_max / lanes + 1023) / 1024 },
         { "queue.buffering.max.messages", NULL, (settings->queue_messages_max + lanes - 1) / lanes },
         { "message.timeout.ms", NULL, settings->timeout_ms },
-        { "enable.gapless.guarantee", settings->gapless ? "true" : "false", 0 },
+        { "enable.gapless.guarantee", settings->gapless_topic != NULL ? "true" : "false", 0 },
     };
     const struct bus_client client = {
         .kind = BUS_CLIENT_PRODUCER, .brokers = settings->brokers, .client_id = settings->client_id,
@@ -122,6 +156,7 @@ enum zp_err bus_producer_create(const struct bus_producer_settings *settings, st
         return ZP_BUSY;
     }
     producer->on_delivery = settings->on_delivery;
+    producer->gapless_topic = settings->gapless_topic;
     producer->lane_count = settings->lanes == 0 ? 1 : settings->lanes;
     enum zp_err err = lanes_open(producer, settings, why);
     if (err != ZP_OK) {
@@ -182,19 +217,24 @@ static rd_kafka_headers_t *headers_copy(const struct record *record)
     return headers;
 }
 
-static struct lane *lane_of(struct bus_producer *producer, const struct record *record)
+static int32_t partition_of(const struct record *record)
 {
-    int32_t partition = record->partition;
-    if (partition < 0 && record->key != NULL) {
-        partition = bus_partition_of(record->key, record->key_len, BUS_PARTITIONS);
-    }
-    return &producer->lanes[partition < 0 ? 0 : (size_t)partition % producer->lane_count];
+    return record->partition < 0 && record->key != NULL
+               ? bus_partition_of(record->key, record->key_len, BUS_PARTITIONS)
+               : record->partition;
 }
 
 enum zp_err bus_produce(struct bus_producer *producer, const char *topic, const struct record *record, void *opaque)
 {
+    int32_t partition = partition_of(record);
+    struct lane *lane = &producer->lanes[partition < 0 ? 0 : (size_t)partition % producer->lane_count];
+    struct opening *opening = opening_of(producer, topic, partition);
+    bool is_first = opening != NULL && !is_open(opening);
+    if (is_first && opening->awaited) {
+        return ZP_BUSY;
+    }
     rd_kafka_headers_t *headers = headers_copy(record);
-    rd_kafka_resp_err_t err = rd_kafka_producev(lane_of(producer, record)->rk,
+    rd_kafka_resp_err_t err = rd_kafka_producev(lane->rk,
         RD_KAFKA_V_TOPIC(topic),
         RD_KAFKA_V_PARTITION(record->partition),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
@@ -204,6 +244,9 @@ enum zp_err bus_produce(struct bus_producer *producer, const char *topic, const 
         RD_KAFKA_V_OPAQUE(opaque),
         RD_KAFKA_V_END);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (is_first) {
+            opening->awaited = true;
+        }
         return ZP_OK;
     }
     if (headers != NULL) { /* still ours */

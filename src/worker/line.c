@@ -42,7 +42,7 @@ static enum zp_err make_producer(struct line *line, char why[BUS_WHY_SIZE])
     const struct bus_producer_settings settings = {
         .brokers = line->settings->kafka, .client_id = line->settings->worker_id,
         .timeout_ms = 0, .linger_us = LINGER_US,
-        .lanes = LANES, .gapless = true,
+        .lanes = LANES, .gapless_topic = TOPIC_EVENTS,
         .queue_bytes_max = PRODUCER_QUEUE_BYTES_MAX, .queue_messages_max = 100000, .on_delivery = on_delivery,
     };
     char cold[BUS_WHY_SIZE];

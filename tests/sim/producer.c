@@ -49,7 +49,7 @@ enum zp_err bus_producer_create(const struct bus_producer_settings *settings, st
     producer->process = process_now();
     producer->on_delivery = settings->on_delivery;
     producer->count = 0;
-    producer->is_gapless = settings->gapless;
+    producer->is_gapless = settings->gapless_topic != NULL;
     producer->is_broken = false;
     keep(producer);
     *ret_producer = producer;

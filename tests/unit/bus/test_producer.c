@@ -5,6 +5,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define BEHIND_MS 300 /* time enough for a second request, before the first one's answer */
+
 static void test_an_acknowledged_record_says_where_it_stands(void **state)
 {
     (void)state;
@@ -41,7 +43,7 @@ static const struct row {
       { RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR__TRANSPORT },
       2,
       BUS_ACKED },
-    { "the repetition of a lost answer", { RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER }, 1, BUS_ACKED },
+    { "a repetition, nobody says of what", { RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER }, 1, BUS_UNKNOWN },
     { "too large for the topic", { RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE }, 1, BUS_NOT_PERSISTED },
     { "not allowed", { RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED }, 1, BUS_NOT_PERSISTED },
 };
@@ -68,6 +70,31 @@ static void test_answers_of_the_broker(void **state)
         assert_int_equal(fate_count(&fate), 1);
         assert_int_equal(answers_left(API_PRODUCE), 0);
     }
+}
+
+/* A broker that restarted knows nothing of a new producer's sequence. It refuses the first request for want of replicas
+ * and takes the second, which was sent before that answer came: the library then believes the first in the log, too. */
+static void test_a_record_is_not_acknowledged_by_the_one_behind_it(void **state)
+{
+    (void)state;
+    const char *topic = topic_new(1);
+    struct bus_producer_settings settings = producer_settings();
+    struct bus_producer *producer = producer_ready(&settings, topic);
+    struct fate refused = { 0 }, taken = { 0 };
+    struct record record = record_to(0, "key", "value");
+    answer_push(API_PRODUCE, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, BEHIND_MS);
+    assert_int_equal(bus_produce(producer, topic, &record, &refused), ZP_OK);
+    while (answers_left(API_PRODUCE) > 0) { /* the first is on its way, its answer not yet */
+        bus_producer_poll(producer, 1);
+    }
+    assert_int_equal(bus_produce(producer, topic, &record, &taken), ZP_OK);
+    fate_wait(producer, &refused, 1);
+    fate_wait(producer, &taken, 1);
+    assert_int_equal(taken.last.ack, BUS_ACKED);
+    assert_int_equal(taken.last.offset, 0);
+    assert_int_equal(refused.last.ack, BUS_UNKNOWN);
+    assert_string_equal(refused.last.why, "acknowledged without a place in the log");
+    bus_producer_destroy(producer, 0);
 }
 
 static void test_a_record_that_was_never_sent_times_out_as_not_persisted(void **state)
@@ -259,7 +286,7 @@ static void test_without_gaps_a_refused_record_is_the_last(void **state)
     (void)state;
     const char *topic = topic_new(1);
     struct bus_producer_settings settings = producer_settings();
-    settings.gapless = true;
+    settings.gapless_topic = topic;
     struct bus_producer *producer = producer_ready(&settings, topic);
     answer_push(API_PRODUCE, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, 0);
     struct fate fate = { 0 };
@@ -271,6 +298,58 @@ static void test_without_gaps_a_refused_record_is_the_last(void **state)
     assert_int_equal(bus_produce(producer, topic, &record, &fate), ZP_BUSY);
     bus_producer_destroy(producer, 0);
     assert_int_equal(fate_count(&fate), 1);
+}
+
+static void test_without_gaps_the_first_record_of_a_partition_goes_alone(void **state)
+{
+    (void)state;
+    char ordered[40];
+    snprintf(ordered, sizeof(ordered), "%s", topic_new(2));
+    const char *other = topic_new(1);
+    struct bus_producer_settings settings = producer_settings();
+    settings.gapless_topic = ordered;
+    struct bus_producer *producer = producer_ready(&settings, ordered);
+    struct fate fate = { 0 }, beside = { 0 };
+    struct record record = record_to(0, "key", "value");
+    broker_delay(BEHIND_MS);
+    assert_int_equal(bus_produce(producer, ordered, &record, &fate), ZP_OK);
+    assert_int_equal(bus_produce(producer, ordered, &record, &fate), ZP_BUSY);
+    assert_int_equal(bus_produce(producer, other, &record, &beside), ZP_OK);
+    assert_int_equal(bus_produce(producer, other, &record, &beside), ZP_OK);
+    struct record elsewhere = record_to(1, "key", "value");
+    assert_int_equal(bus_produce(producer, ordered, &elsewhere, &beside), ZP_OK);
+    fate_wait(producer, &fate, 1);
+    assert_int_equal(bus_produce(producer, ordered, &record, &fate), ZP_OK); /* known there: now side by side */
+    assert_int_equal(bus_produce(producer, ordered, &record, &fate), ZP_OK);
+    broker_delay(0);
+    fate_wait(producer, &fate, 3);
+    fate_wait(producer, &beside, 3);
+    assert_int_equal(fate.acked, 3);
+    assert_int_equal(fate.last.offset, 2);
+    assert_int_equal(beside.acked, 3);
+    bus_producer_destroy(producer, 0);
+}
+
+/* Behind a first record of which nobody knows where it is, the next is a first one again. */
+static void test_without_gaps_an_unknown_first_record_opens_nothing(void **state)
+{
+    (void)state;
+    const char *topic = topic_new(1);
+    struct bus_producer_settings settings = producer_settings();
+    settings.gapless_topic = topic;
+    struct bus_producer *producer = producer_ready(&settings, topic);
+    struct fate fate = { 0 };
+    struct record record = record_to(0, "key", "value");
+    answer_push(API_PRODUCE, RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER, 0);
+    assert_int_equal(bus_produce(producer, topic, &record, &fate), ZP_OK);
+    fate_wait(producer, &fate, 1);
+    assert_int_equal(fate.last.ack, BUS_UNKNOWN);
+    broker_delay(BEHIND_MS);
+    assert_int_equal(bus_produce(producer, topic, &record, &fate), ZP_OK);
+    assert_int_equal(bus_produce(producer, topic, &record, &fate), ZP_BUSY);
+    broker_delay(0);
+    fate_wait(producer, &fate, 2);
+    bus_producer_destroy(producer, 0);
 }
 
 static void test_reports_wake_a_descriptor(void **state)
@@ -352,6 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_acknowledged_record_says_where_it_stands),
         cmocka_unit_test(test_answers_of_the_broker),
+        cmocka_unit_test(test_a_record_is_not_acknowledged_by_the_one_behind_it),
         cmocka_unit_test(test_a_record_that_was_never_sent_times_out_as_not_persisted),
         cmocka_unit_test(test_a_record_whose_answer_does_not_come_is_unknown),
         cmocka_unit_test(test_destroying_reports_each_record_once),
@@ -361,6 +441,8 @@ int main(void)
         cmocka_unit_test(test_records_that_are_refused_at_once),
         cmocka_unit_test(test_a_fatal_error_breaks_the_producer_and_loses_no_report),
         cmocka_unit_test(test_without_gaps_a_refused_record_is_the_last),
+        cmocka_unit_test(test_without_gaps_the_first_record_of_a_partition_goes_alone),
+        cmocka_unit_test(test_without_gaps_an_unknown_first_record_opens_nothing),
         cmocka_unit_test(test_reports_wake_a_descriptor),
         cmocka_unit_test(test_warming_a_topic),
         cmocka_unit_test(test_settings_that_are_refused),
