@@ -26,9 +26,9 @@ static const struct row {
     /* ---- connections ---- */
     { ALL, "socket.nagle.disable", "true" },    /* default off costs a delayed acknowledgement, up to 40 ms */
     { ALL, "socket.keepalive.enable", "true" }, /* a peer that vanished is noticed while nothing is sent */
-    { ALL, "socket.timeout.ms", "4000" },       /* 60 s: a frozen leader, or the group's coordinator, is left after 4 to
-                                                 * 5 s, before the group's session of 6 s ends */
-    { ALL, "socket.connection.setup.timeout.ms", "3000" }, /* 30 s: a black hole among the brokers is left quickly */
+    { ALL, "socket.timeout.ms", "2000" },       /* 60 s: a frozen broker is left after 2 to 3 s; others take its place
+                                                 * after 2, and what is sent to it until then waits for as long again */
+    { ALL, "socket.connection.setup.timeout.ms", "2000" }, /* 30 s: a black hole among the brokers is left quickly */
     { ALL, "reconnect.backoff.ms", "50" },
     { ALL, "reconnect.backoff.max.ms", "500" }, /* 10 s: a broker that came back would be idle for that long */
     { ALL, "log.connection.close", "false" },   /* an idle connection that is closed is no trouble */
@@ -45,7 +45,7 @@ static const struct row {
     { PRODUCER, "max.in.flight.requests.per.connection", "5" }, /* the most that idempotence keeps in order */
     { PRODUCER, "partitioner", "murmur2_random" }, /* as Java's clients have it; the default here is CRC32 */
     { PRODUCER, "compression.codec", "lz4" },      /* the cheapest that halves our records */
-    { PRODUCER, "request.timeout.ms", "3000" },    /* the broker gives up on slow replicas before our socket does */
+    { PRODUCER, "request.timeout.ms", "1500" },    /* a leader that waits for its followers answers in time */
     { PRODUCER, "retry.backoff.ms", "50" },
     { PRODUCER, "message.max.bytes", "2097152" }, /* 1 MB: a full record must fit when it is parked, too */
 
@@ -61,7 +61,7 @@ static const struct row {
     /* ---- the worker group ---- */
     { CONSUMER, "partition.assignment.strategy", "range" }, /* cooperative-sticky loops, crashes and loses here */
     { CONSUMER, "session.timeout.ms", "6000" },             /* the broker refuses less for ever */
-    { CONSUMER, "heartbeat.interval.ms", "1000" },
+    { CONSUMER, "heartbeat.interval.ms", "500" }, /* 3 s: of a session of 6 nearly all is left for a new coordinator */
     { CONSUMER, "max.poll.interval.ms", "10000" }, /* 5 min: a worker that hangs gives its partitions up */
 
     /* ---- reading ranges ---- */
