@@ -7,6 +7,7 @@
 
 #include "gateway_parts.h"
 #include "metrics.h"
+#include "standstill.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -22,7 +23,8 @@
 #define ACKS_AWAITED 16           /* partitions are acknowledged one by one: no wake-up for each of many */
 #define ACKS_NAP_MS 1
 #define WARM_MS 500
-#define BROKEN_FLUSH_MS 0         /* a broken producer delivers nothing more */
+#define FLUSH_MS 200              /* what the others of a producer with a standstill have under way; of a broken one
+                                   * nothing is left to wait for */
 #define PROBE_ROUNDS 5            /* of POLL_MS each, between two questions */
 
 struct publisher {
@@ -31,6 +33,8 @@ struct publisher {
     pthread_rwlock_t lock;          /* guards producer: read to use it, written to replace it */
     struct bus_producer *producer;  /* NULL at the end */
     pthread_t poller, prober;
+    struct standstill standstill;   /* the poller's, and so is is_stuck */
+    bool is_stuck;
     _Atomic int64_t owed;           /* commands that the brokers have not answered */
     _Atomic bool stopping;
     _Atomic bool well;              /* the last word was good: a delivery's, or the probe's */
@@ -59,6 +63,8 @@ static void on_delivery(void *opaque, const struct bus_delivery *delivery)
     bool acked = delivery->ack == BUS_ACKED;
     if (publisher != NULL) {
         atomic_fetch_sub(&publisher->owed, 1);
+        publisher->is_stuck |=
+            standstill_note(&publisher->standstill, delivery->partition, acked, clock_mono_us());
         if (atomic_exchange(&publisher->well, acked) && !acked) {
             log_warn("commands are not delivered", L_STR("why", delivery->why));
         }
@@ -82,22 +88,23 @@ static enum zp_err make(const struct publisher *publisher, struct bus_producer *
     return err;
 }
 
-static void replace(struct publisher *publisher)
+static void replace(struct publisher *publisher, const char *why_anew, int flush_ms)
 {
     char why[BUS_WHY_SIZE] = "";
     struct bus_producer *fresh = NULL;
     enum zp_err err = make(publisher, &fresh, why);
     if (err != ZP_OK) {
         log_error("the producer cannot be made anew", L_STR("error", zp_err_name(err)), L_STR("why", why));
-        return; /* the broken one stays and refuses; the next round tries again */
+        return; /* the old one stays; the next round tries again */
     }
     pthread_rwlock_wrlock(&publisher->lock);
-    struct bus_producer *broken = publisher->producer;
+    struct bus_producer *old = publisher->producer;
     publisher->producer = fresh;
     pthread_rwlock_unlock(&publisher->lock);
-    log_warn("the producer was made anew after a fatal error");
+    log_warn("the producer was made anew", L_STR("why", why_anew));
     metric_add(&gateway_metrics[METRIC_PRODUCERS], 1);
-    bus_producer_destroy(broken, BROKEN_FLUSH_MS); /* reports what it still held */
+    bus_producer_destroy(old, flush_ms); /* reports what it still held */
+    publisher->is_stuck = false;
 }
 
 /* Asks for the topic: finds out when the brokers are back, and warms the connection up before the first command. */
@@ -128,7 +135,9 @@ static void *run_poll(void *arg)
             (void)poll(NULL, 0, ACKS_NAP_MS);
         }
         if (bus_producer_broken(publisher->producer)) {
-            replace(publisher);
+            replace(publisher, "a fatal error", 0);
+        } else if (publisher->is_stuck) {
+            replace(publisher, "a partition's commands fail while others' arrive", FLUSH_MS);
         }
     }
     watchdog_unwatch(watch);
