@@ -3,8 +3,9 @@
  * Called by place. The steps are driven by state, not by replies: whoever loses a reply, the next tick tries again.
  * Invariants: one read at a time; a reply that belongs to an earlier state is dropped by its serial; a ring is
  * continued only after its last event was seen in the stream with the same hash, else it begins again. What follows is
- * told as a reset when another history was seen in the place of the ring's. When Redis merely keeps too little, the
- * watchers are lost for a moment: each looks for itself what the journal has behind its own cursor. */
+ * told as a reset when another history was seen in the place of the ring's, or one that stays shorter. When Redis
+ * merely keeps too little, the watchers are lost for a moment: each looks for itself what the journal has behind its
+ * own cursor. */
 #include "catch_up.h"
 
 #include "marks.h"
@@ -17,6 +18,7 @@
 #define LOOK_US        1000000 /* how often the head is looked at: the channel may lose a note */
 #define LOOK_SPREAD_US 125000
 #define LOOK_SPREADS   8 /* places take turns, at most 2 s apart */
+#define REFILL_US      5000000 /* by then a worker has refilled what Redis lost, and said so */
 
 void live_place_restart(struct place *place, const struct live_head *head, bool tell)
 {
@@ -24,6 +26,7 @@ void live_place_restart(struct place *place, const struct live_head *head, bool 
     live_ring_rebase(&place->ring, &copy);
     place->heard_seq = copy.seq;
     place->broken = place->forked = false;
+    place->lower_since_us = 0;
     place->checked = true;
     place->read_serial = 0;
     if (tell) {
@@ -65,6 +68,27 @@ static bool contradicts(const struct place *place, const struct live_head *head)
     return head->seq < ours->seq || (place->read_hash && !live_head_same(head, ours));
 }
 
+/* True while a head that is behind what was told already may be of a Redis that lost its newest: a worker refills it
+ * within moments. A database that went back is told as a reset at once; when that word was lost, the head stays. */
+static bool fell_back(struct place *place, const struct live_head *head)
+{
+    if (!place->read_based || head->seq >= place->read_from.seq) {
+        place->lower_since_us = 0;
+        return false;
+    }
+    if (place->lower_since_us == 0) {
+        place->lower_since_us = place->hub->now_us;
+    }
+    return place->hub->now_us - place->lower_since_us < REFILL_US;
+}
+
+/* Redis says nothing new, and so nothing else: whoever refills it will say so. */
+static void wait_for_refill(struct place *place)
+{
+    place->heard_seq = place->ring.head.seq;
+    place->checked = true;
+}
+
 /* Nothing shows another history: who is told to look again need not begin anew. live_catch_up tells. */
 static void skip_to(struct place *place, const struct live_head *head)
 {
@@ -78,8 +102,11 @@ static void skip_to(struct place *place, const struct live_head *head)
 static void compare(struct place *place, const struct live_head *head)
 {
     struct ring *ring = &place->ring;
+    bool behind = fell_back(place, head);
     if (!ring->based) {
         live_place_restart(place, head, place->live);
+    } else if (behind && !place->forked) {
+        wait_for_refill(place);
     } else if (place->forked || contradicts(place, head)) {
         live_place_restart(place, head, true);
     } else if (place->broken) {
@@ -105,9 +132,7 @@ static void head_read(struct question *question, enum zp_err err)
     if (text != NULL && live_head_parse(text, len, &head)) {
         compare(place, &head);
     } else {
-        /* Redis knows nothing, and so nothing else: whoever refills it will say so. */
-        place->heard_seq = place->ring.head.seq;
-        place->checked = true;
+        wait_for_refill(place);
     }
     live_catch_up(place);
 }

@@ -30,6 +30,7 @@ struct place {
     struct live_head read_from;    /* the ring's head when it was sent */
     bool read_based, read_hash;    /* and what was known of it */
     int64_t check_at_us;           /* the next look at the head */
+    int64_t lower_since_us;        /* the head is behind the ring's for so long; 0: it is not */
     int64_t idle_since_us;         /* without a watcher */
     struct live_watcher *watchers; /* of the whole location */
     struct live_watcher *waiters;  /* of one order or command; also found by its id */

@@ -460,6 +460,38 @@ static void what_redis_does_not_keep_is_no_reset(void **state)
     scene_destroy(scene);
 }
 
+/* Redis comes back without its newest events, as after a crash, and a worker refills them: nothing of what was told is
+ * told again. */
+static void a_redis_that_fell_back_is_no_reset(void **state)
+{
+    (void)state;
+    NEEDS_REDIS();
+    struct scene *scene = scene_create(&hub_settings);
+    const struct zp_id *location_id = &scene->history->location_id;
+    struct watching all;
+    push_more(scene, 3);
+    watching_begin(&all, scene->ears, location_id, ID_NONE);
+    WAIT_FOR(scene->ears, all.live);
+    push_more(scene, 6);
+    WAIT_FOR(scene->ears, all.notes == 6);
+    client_do(scene->client, "MULTI");
+    client_do(scene->client, "DEL %s %s", live_key_head(location_id).text, live_key_events(location_id).text);
+    for (int64_t seq = 1; seq <= 5; seq++) {
+        push_silently(scene->client, scene->history, seq);
+    }
+    freeReplyObject(client_ask(scene->client, "EXEC"));
+    const struct place *place = live_place_find(scene->ears->hub, location_id);
+    WAIT_FOR(scene->ears, place->lower_since_us > 0); /* it has looked */
+    history_grow(scene->history, 2);
+    refill_all(scene->push, scene->history);
+    WAIT_FOR(scene->ears, all.notes == 8);
+    push_more(scene, 1);
+    WAIT_FOR(scene->ears, all.notes == 9);
+    assert_int_equal(all.skipped + all.repeated + all.resets + all.losts, 0);
+    WAIT_FOR(scene->ears, place->lower_since_us == 0);
+    scene_destroy(scene);
+}
+
 /* A look at the head is under way when the history is replaced: what it finds belongs to the old one. */
 static void a_late_reply_is_dropped(void **state)
 {
@@ -614,6 +646,7 @@ int main(void)
         cmocka_unit_test(a_late_event_of_a_lost_history_is_not_told),
         cmocka_unit_test(recent_events_come_from_the_ring),
         cmocka_unit_test(what_redis_does_not_keep_is_no_reset),
+        cmocka_unit_test(a_redis_that_fell_back_is_no_reset),
         cmocka_unit_test(many_locations_keep_less_of_each),
         cmocka_unit_test(a_late_reply_is_dropped),
         cmocka_unit_test(there_are_only_so_many_places),
