@@ -25,6 +25,7 @@ struct bus_consumer {
     struct bus_views views;
     struct bus_trouble trouble;
     bool hinting;              /* a hint is on its way: the next ones are left out */
+    bool refused;              /* the library does not do what must be done: it is fatal */
     struct { enum state state; int64_t next; } places[BUS_PARTITIONS]; /* next: the offset to come, of a running one */
 };
 
@@ -73,6 +74,17 @@ static size_t partitions_read(struct bus_consumer *consumer, const rd_kafka_topi
     return count;
 }
 
+/* Who cannot do as the group says remains a member that nobody relieves and that never consumes: only a consumer that
+ * is made anew helps. */
+static bool is_done(struct bus_consumer *consumer, rd_kafka_resp_err_t err)
+{
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        bus_trouble_note(&consumer->trouble, "assignment refused: %s", rd_kafka_err2str(err));
+        consumer->refused = true;
+    }
+    return err == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 /* Assigned partitions wait, paused, for their offset. They are paused before they are assigned, so that nothing is
  * fetched, and assigned at 0, which is never used. RD_KAFKA_OFFSET_END would be asked of the broker, and its answer,
  * when it comes after the seek of bus_consumer_start, moves the partition to the end: records would be skipped
@@ -83,12 +95,10 @@ static void assigned(struct bus_consumer *consumer, rd_kafka_topic_partition_lis
         list->elems[i].offset = 0;
     }
     (void)rd_kafka_pause_partitions(consumer->rk, list);
-    rd_kafka_resp_err_t err = rd_kafka_assign(consumer->rk, list);
-    (void)rd_kafka_pause_partitions(consumer->rk, list); /* those that were not known before */
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        bus_trouble_note(&consumer->trouble, "assignment refused: %s", rd_kafka_err2str(err));
+    if (!is_done(consumer, rd_kafka_assign(consumer->rk, list))) {
         return;
     }
+    (void)rd_kafka_pause_partitions(consumer->rk, list); /* those that were not known before */
     int32_t partitions[BUS_PARTITIONS];
     size_t count = partitions_read(consumer, list, partitions);
     for (size_t i = 0; i < count; i++) {
@@ -129,7 +139,7 @@ static void rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_p
     if (err != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
         bus_trouble_note(&consumer->trouble, "rebalance failed: %s", rd_kafka_err2str(err));
     }
-    (void)rd_kafka_assign(rk, NULL);
+    (void)is_done(consumer, rd_kafka_assign(rk, NULL));
 }
 
 /* ---- trouble ---- */
@@ -162,10 +172,7 @@ static void out_of_range(struct bus_consumer *consumer, int32_t partition)
                 consumer->places[i].next;
         }
     }
-    rd_kafka_resp_err_t err = rd_kafka_assign(consumer->rk, all);
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        bus_trouble_note(&consumer->trouble, "assignment refused: %s", rd_kafka_err2str(err));
-    }
+    (void)is_done(consumer, rd_kafka_assign(consumer->rk, all));
     if (consumer->settings.on_out_of_range != NULL) {
         consumer->settings.on_out_of_range(consumer->settings.arg, partition);
     }
@@ -194,7 +201,8 @@ static void judge(struct bus_consumer *consumer, const rd_kafka_message_t *messa
 const char *bus_consumer_trouble(struct bus_consumer *consumer, bool *ret_fatal)
 {
     char words[8];
-    *ret_fatal = rd_kafka_fatal_error(consumer->rk, words, sizeof(words)) != RD_KAFKA_RESP_ERR_NO_ERROR;
+    *ret_fatal = consumer->refused ||
+                 rd_kafka_fatal_error(consumer->rk, words, sizeof(words)) != RD_KAFKA_RESP_ERR_NO_ERROR;
     return bus_trouble_take(&consumer->trouble);
 }
 
