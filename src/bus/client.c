@@ -166,6 +166,22 @@ enum zp_err bus_client_open(const struct bus_client *client, rd_kafka_t **ret_rk
     return ZP_OK;
 }
 
+/* ---- partitions ---- */
+
+/* librdkafka 2.0.2 ends the process when a partition is taken away a second time before it has stopped, as a revocation
+ * or the end of the handle does (`rktp_started` is asserted). Its main thread sends itself a message to stop each, then
+ * one that it has stopped; our question waits in the same queue. So when a first one has been answered all are told to
+ * stop, and when a second one has, all have. */
+rd_kafka_resp_err_t bus_client_reassign(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_resp_err_t err = rd_kafka_assign(rk, list);
+    for (int i = 0; i < 2; i++) {
+        BUS_DROP(list) rd_kafka_topic_partition_list_t *assigned = NULL;
+        (void)rd_kafka_assignment(rk, &assigned);
+    }
+    return err;
+}
+
 /* ---- the end of a handle ---- */
 
 /* librdkafka 2.0.2 ends a handle when the last of its brokers' threads has let go of everything. After Kafka came back

@@ -44,6 +44,9 @@ enum zp_err bus_client_open(const struct bus_client *client, rd_kafka_t **ret_rk
 /* Ends a handle, whose callbacks are not called any more; a member does not tell its group. Returns within a few
  * seconds: a handle that the library does not end by then is left to itself, and false is given. NULL is fine. */
 bool bus_client_close(rd_kafka_t *rk);
+/* Assigns anew what is assigned already: each partition from the offset that the list names. When this returns it has
+ * stopped where it was. */
+rd_kafka_resp_err_t bus_client_reassign(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *list);
 /* The error of this room for one of the library's: ZP_NOT_FOUND for what is not there, ZP_BUSY for what passes. */
 enum zp_err bus_client_err(rd_kafka_resp_err_t err);
 

@@ -172,7 +172,7 @@ static void out_of_range(struct bus_consumer *consumer, int32_t partition)
                 consumer->places[i].next;
         }
     }
-    (void)is_done(consumer, rd_kafka_assign(consumer->rk, all));
+    (void)is_done(consumer, bus_client_reassign(consumer->rk, all));
     if (consumer->settings.on_out_of_range != NULL) {
         consumer->settings.on_out_of_range(consumer->settings.arg, partition);
     }

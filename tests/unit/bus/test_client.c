@@ -214,6 +214,27 @@ static void test_a_handle_that_never_ends_is_left(void **state)
     thread_count_wait(threads);
 }
 
+/* A regression: a partition that was taken away a second time before it had stopped ended the process. Whether the
+ * library's main thread is that slow is chance, so it is asked often. */
+static void test_what_is_assigned_anew_is_let_go_at_once(void **state)
+{
+    (void)state;
+    const char *topic = topic_new(1);
+    log_fill(topic, 0, 1);
+    rd_kafka_t *rk = reader_open(topic);
+    BUS_DROP(list) rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, 0)->offset = 0;
+    for (int i = 0; i < 50; i++) {
+        rd_kafka_message_destroy(message_wait(rk)); /* so it runs */
+        assert_int_equal(bus_client_reassign(rk, list), RD_KAFKA_RESP_ERR_NO_ERROR);
+        assert_int_equal(rd_kafka_assign(rk, NULL), RD_KAFKA_RESP_ERR_NO_ERROR);
+        assert_int_equal(rd_kafka_assign(rk, list), RD_KAFKA_RESP_ERR_NO_ERROR);
+    }
+    rd_kafka_message_destroy(message_wait(rk));
+    assert_int_equal(bus_client_reassign(rk, list), RD_KAFKA_RESP_ERR_NO_ERROR);
+    assert_true(bus_client_close(rk));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_who_changes_topics_waits_for_longer),
         cmocka_unit_test(test_a_wrong_setting_is_named),
         cmocka_unit_test(test_errors_are_sorted_by_what_helps),
+        cmocka_unit_test(test_what_is_assigned_anew_is_let_go_at_once),
         cmocka_unit_test(test_a_handle_that_ends_is_gone),
         cmocka_unit_test(test_a_handle_that_never_ends_is_left),
     };
