@@ -255,6 +255,13 @@ static rd_kafka_resp_err_t seek(struct bus_consumer *consumer, rd_kafka_topic_pa
     }
 }
 
+/* What the library says of the call is always that all is well; what became of a partition stands beside it. */
+static rd_kafka_resp_err_t resume(struct bus_consumer *consumer, rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_resp_err_t err = rd_kafka_resume_partitions(consumer->rk, list);
+    return err != RD_KAFKA_RESP_ERR_NO_ERROR ? err : list->elems[0].err;
+}
+
 enum zp_err bus_consumer_start(struct bus_consumer *consumer, int32_t partition, int64_t offset)
 {
     enum state state = partition_state(consumer, partition);
@@ -266,7 +273,7 @@ enum zp_err bus_consumer_start(struct bus_consumer *consumer, int32_t partition,
     rd_kafka_resp_err_t err = seek(consumer, list);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR && state == PAUSED) {
         /* Resuming does not wake the fetcher, which may have gone to sleep for a second: seeking does. */
-        err = rd_kafka_resume_partitions(consumer->rk, list);
+        err = resume(consumer, list);
         err = err != RD_KAFKA_RESP_ERR_NO_ERROR ? err : seek(consumer, list);
     }
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
