@@ -215,22 +215,6 @@ static bool record_wanted(const struct bus_consumer *consumer, const rd_kafka_me
            message->offset >= consumer->places[message->partition].next;
 }
 
-struct record *bus_consume(struct bus_consumer *consumer, int timeout_ms)
-{
-    rd_kafka_message_t *message = bus_pull_next(&consumer->pull, timeout_ms);
-    if (message == NULL) {
-        return NULL;
-    }
-    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        judge(consumer, message);
-    } else if (record_wanted(consumer, message)) {
-        consumer->places[message->partition].next = message->offset + 1;
-        return bus_view_take(&consumer->views, message);
-    }
-    rd_kafka_message_destroy(message);
-    return NULL;
-}
-
 static bool passes(rd_kafka_resp_err_t err)
 {
     return err == RD_KAFKA_RESP_ERR__TIMED_OUT || err == RD_KAFKA_RESP_ERR__STATE ||
@@ -295,6 +279,36 @@ enum zp_err bus_consumer_pause(struct bus_consumer *consumer, int32_t partition)
     (void)rd_kafka_pause_partitions(consumer->rk, list);
     partition_set(consumer, partition, PAUSED, 0);
     return ZP_OK;
+}
+
+/* One that there is no memory for is fetched again: with nothing behind it, nobody would miss it. */
+static struct record *record_take(struct bus_consumer *consumer, rd_kafka_message_t *message)
+{
+    int32_t partition = message->partition;
+    int64_t offset = message->offset;
+    struct record *record = bus_view_take(&consumer->views, message);
+    if (record != NULL) {
+        consumer->places[partition].next = offset + 1;
+        return record;
+    }
+    bus_trouble_note(&consumer->trouble, "no memory for a record of partition %d", (int)partition);
+    consumer->refused = consumer->refused || bus_consumer_start(consumer, partition, offset) != ZP_OK;
+    return NULL;
+}
+
+struct record *bus_consume(struct bus_consumer *consumer, int timeout_ms)
+{
+    rd_kafka_message_t *message = bus_pull_next(&consumer->pull, timeout_ms);
+    if (message == NULL) {
+        return NULL;
+    }
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        judge(consumer, message);
+    } else if (record_wanted(consumer, message)) {
+        return record_take(consumer, message);
+    }
+    rd_kafka_message_destroy(message);
+    return NULL;
 }
 
 void bus_consumer_hint(struct bus_consumer *consumer, const int32_t *partitions, const int64_t *next_offsets,
