@@ -346,7 +346,11 @@ static enum zp_err consumer_open(struct bus_consumer *consumer, char why[BUS_WHY
 
 static enum zp_err consumer_subscribe(struct bus_consumer *consumer, char why[BUS_WHY_SIZE])
 {
-    rd_kafka_poll_set_consumer(consumer->rk);
+    rd_kafka_resp_err_t err = rd_kafka_poll_set_consumer(consumer->rk);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) { /* it would never hear of errors and of its hints */
+        snprintf(why, BUS_WHY_SIZE, "one queue for all: %s", rd_kafka_err2str(err));
+        return bus_client_err(err);
+    }
     consumer->topic = rd_kafka_topic_new(consumer->rk, consumer->settings.topic, NULL);
     if (consumer->topic == NULL) {
         snprintf(why, BUS_WHY_SIZE, "topic %.80s: %s", consumer->settings.topic,
@@ -355,7 +359,7 @@ static enum zp_err consumer_subscribe(struct bus_consumer *consumer, char why[BU
     }
     BUS_DROP(list) rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, consumer->settings.topic, RD_KAFKA_PARTITION_UA);
-    rd_kafka_resp_err_t err = rd_kafka_subscribe(consumer->rk, list);
+    err = rd_kafka_subscribe(consumer->rk, list);
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         snprintf(why, BUS_WHY_SIZE, "subscribing to %.80s: %s", consumer->settings.topic, rd_kafka_err2str(err));
         return bus_client_err(err);
