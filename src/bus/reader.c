@@ -1,8 +1,8 @@
 /* reader: owns the reading of finite pieces of a topic, without a group and without commits.
  *
  * Called by the worker's fold of the events topic, by replay and verify, on one thread. Invariant: `left` counts the
- * pieces that are not read to their end; of a piece no record outside [from, to) comes out, and its offsets only
- * rise. */
+ * pieces that are not read to their end; of a piece no record outside [from, to) comes out, its offsets only rise, and
+ * none that the log has is left out. */
 #include "client.h"
 #include "offsets.h"
 #include "pull.h"
@@ -30,6 +30,7 @@ struct bus_reader {
     struct bus_views views;
     struct bus_trouble trouble;
     bool away;                 /* trouble came since the last record */
+    bool rotten;               /* the library has left records out: the open pieces are read again */
     bool unsure;               /* whether the log reaches so far: asked for when records stay out */
     enum zp_err stuck;         /* once it is not ZP_OK no piece can be read to its end: the answer to every call */
 };
@@ -52,6 +53,18 @@ static void piece_close(struct bus_reader *reader, int32_t partition)
     BUS_DROP(list) rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, reader->topic, partition);
     (void)rd_kafka_pause_partitions(reader->rk, list); /* so that nothing beyond its end is fetched */
+}
+
+/* Each open piece from where it stands; nothing that was fetched before comes out any more. */
+static rd_kafka_resp_err_t pieces_assign(struct bus_reader *reader)
+{
+    BUS_DROP(list) rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)reader->left);
+    for (int32_t i = 0; i < reader->piece_count; i++) {
+        if (piece_open(&reader->pieces[i])) {
+            rd_kafka_topic_partition_list_add(list, reader->topic, i)->offset = reader->pieces[i].next;
+        }
+    }
+    return bus_client_reassign(reader->rk, list);
 }
 
 /* ---- what comes in place of a record ---- */
@@ -110,6 +123,12 @@ static enum zp_err end_reached(struct bus_reader *reader, int32_t partition, int
     return ZP_OK;
 }
 
+/* Bytes that do not fit their checksum, or cannot be unpacked: the library says so once, and goes on behind them. */
+static bool is_rotten(rd_kafka_resp_err_t err)
+{
+    return err == RD_KAFKA_RESP_ERR__BAD_MSG || err == RD_KAFKA_RESP_ERR__BAD_COMPRESSION;
+}
+
 static enum zp_err judge(struct bus_reader *reader, const rd_kafka_message_t *message)
 {
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
@@ -120,6 +139,10 @@ static enum zp_err judge(struct bus_reader *reader, const rd_kafka_message_t *me
                      why != NULL ? why : "");
     reader->away = true;
     reader->unsure = true;
+    if (is_rotten(message->err) && piece_of(reader, message->partition) != NULL) {
+        reader->rotten = true;
+        return ZP_BUSY;
+    }
     reader->stuck = message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ? ZP_NOT_FOUND : ZP_OK;
     return reader->stuck;
 }
@@ -155,6 +178,18 @@ static struct record *record_of(struct bus_reader *reader, rd_kafka_message_t *m
     return record;
 }
 
+/* What was rotten may have been so on its way alone. */
+static enum zp_err read_again(struct bus_reader *reader)
+{
+    rd_kafka_resp_err_t err = pieces_assign(reader);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        bus_trouble_note(&reader->trouble, "reading again: %s", rd_kafka_err2str(err));
+        return ZP_BUSY;
+    }
+    reader->rotten = false;
+    return ZP_OK;
+}
+
 static enum zp_err nothing_came(struct bus_reader *reader, int timeout_ms)
 {
     if (reader->unsure && timeout_ms > 0) { /* the library waits for ever for a partition that is not there */
@@ -167,7 +202,7 @@ enum zp_err bus_reader_next(struct bus_reader *reader, int timeout_ms, struct re
 {
     int64_t give_up_us = clock_mono_us() + (int64_t)timeout_ms * 1000;
     struct record *record = NULL;
-    enum zp_err err = reader->stuck;
+    enum zp_err err = reader->rotten ? read_again(reader) : reader->stuck;
     while (err == ZP_OK && record == NULL && reader->left > 0) {
         int64_t left_us = give_up_us - clock_mono_us();
         rd_kafka_message_t *message = bus_pull_next(&reader->pull, left_us > 0 ? (int)(left_us / 1000) : 0);
@@ -246,13 +281,7 @@ static enum zp_err reader_open(struct bus_reader *reader, const char *brokers, c
     }
     rd_kafka_poll_set_consumer(reader->rk);
     reader->pull = (struct bus_pull){ .rk = reader->rk, .queue_bytes_max = READER_QUEUE_BYTES };
-    BUS_DROP(list) rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)reader->left);
-    for (int32_t i = 0; i < reader->piece_count; i++) {
-        if (piece_open(&reader->pieces[i])) {
-            rd_kafka_topic_partition_list_add(list, reader->topic, i)->offset = reader->pieces[i].next;
-        }
-    }
-    rd_kafka_resp_err_t refused = rd_kafka_assign(reader->rk, list);
+    rd_kafka_resp_err_t refused = pieces_assign(reader);
     if (refused != RD_KAFKA_RESP_ERR_NO_ERROR) {
         snprintf(why, BUS_WHY_SIZE, "reading %.80s: %s", reader->topic, rd_kafka_err2str(refused));
         return ZP_BUSY;
