@@ -17,7 +17,9 @@ static void queue_drop(rd_kafka_queue_t **queue)
 
 static void options_drop(rd_kafka_AdminOptions_t **options)
 {
-    rd_kafka_AdminOptions_destroy(*options);
+    if (*options != NULL) {
+        rd_kafka_AdminOptions_destroy(*options);
+    }
 }
 
 static void event_drop(rd_kafka_event_t **event)
@@ -29,12 +31,16 @@ static void event_drop(rd_kafka_event_t **event)
 
 static void new_topic_drop(rd_kafka_NewTopic_t **topic)
 {
-    rd_kafka_NewTopic_destroy(*topic);
+    if (*topic != NULL) {
+        rd_kafka_NewTopic_destroy(*topic);
+    }
 }
 
 static void resource_drop(rd_kafka_ConfigResource_t **resource)
 {
-    rd_kafka_ConfigResource_destroy(*resource);
+    if (*resource != NULL) {
+        rd_kafka_ConfigResource_destroy(*resource);
+    }
 }
 
 #define QUEUE __attribute__((cleanup(queue_drop))) rd_kafka_queue_t
@@ -65,18 +71,66 @@ static enum zp_err answer_wait(rd_kafka_queue_t *queue, const char *topic, const
     return ZP_OK;
 }
 
-static rd_kafka_AdminOptions_t *options_new(rd_kafka_t *rk, rd_kafka_admin_op_t op, bool rehearse)
+/* None of them may be missing: a rehearsal that is not one changes the topic. */
+static enum zp_err options_new(rd_kafka_t *rk, rd_kafka_admin_op_t op, bool rehearse,
+                               rd_kafka_AdminOptions_t **ret_options, char why[BUS_WHY_SIZE])
 {
-    char words[128];
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rk, op);
-    (void)rd_kafka_AdminOptions_set_request_timeout(options, REQUEST_MS, words, sizeof(words));
-    if (rehearse) {
-        (void)rd_kafka_AdminOptions_set_validate_only(options, 1, words, sizeof(words));
+    char words[128] = "no such request";
+    OPTIONS *options = rd_kafka_AdminOptions_new(rk, op);
+    rd_kafka_resp_err_t err =
+        options != NULL ? rd_kafka_AdminOptions_set_request_timeout(options, REQUEST_MS, words, sizeof(words))
+                        : RD_KAFKA_RESP_ERR__INVALID_ARG;
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR && rehearse) {
+        err = rd_kafka_AdminOptions_set_validate_only(options, 1, words, sizeof(words));
     }
-    if (op == RD_KAFKA_ADMIN_OP_CREATETOPICS) {
-        (void)rd_kafka_AdminOptions_set_operation_timeout(options, REQUEST_MS, words, sizeof(words));
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR && op == RD_KAFKA_ADMIN_OP_CREATETOPICS) {
+        err = rd_kafka_AdminOptions_set_operation_timeout(options, REQUEST_MS, words, sizeof(words));
     }
-    return options;
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        snprintf(why, BUS_WHY_SIZE, "options of a request: %s", words);
+        return ZP_INVALID;
+    }
+    *ret_options = options;
+    options = NULL;
+    return ZP_OK;
+}
+
+/* A topic, with all of the settings that are to be its own: one that is left out is reset. */
+static enum zp_err resource_new(const char *topic, const struct bus_topic_setting *settings, size_t count,
+                                rd_kafka_ConfigResource_t **ret_resource, char why[BUS_WHY_SIZE])
+{
+    RESOURCE *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+    rd_kafka_resp_err_t err = resource != NULL ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR__INVALID_ARG;
+    for (size_t i = 0; err == RD_KAFKA_RESP_ERR_NO_ERROR && i < count; i++) {
+        err = rd_kafka_ConfigResource_set_config(resource, settings[i].name, settings[i].value);
+    }
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return refused(topic, "asking for", err, NULL, why);
+    }
+    *ret_resource = resource;
+    resource = NULL;
+    return ZP_OK;
+}
+
+/* The same of one that is to be made. */
+static enum zp_err new_topic_new(const struct bus_topic *topic, rd_kafka_NewTopic_t **ret_made, char why[BUS_WHY_SIZE])
+{
+    char words[160];
+    NEW_TOPIC *made =
+        rd_kafka_NewTopic_new(topic->name, (int)topic->partitions, (int)topic->replicas, words, sizeof(words));
+    if (made == NULL) {
+        return refused(topic->name, "creating", RD_KAFKA_RESP_ERR__INVALID_ARG, words, why);
+    }
+    for (size_t i = 0; i < topic->setting_count; i++) {
+        rd_kafka_resp_err_t err =
+            rd_kafka_NewTopic_set_config(made, topic->settings[i].name, topic->settings[i].value);
+        if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return refused(topic->name, "creating", err, NULL, why);
+        }
+    }
+    *ret_made = made;
+    made = NULL;
+    return ZP_OK;
 }
 
 enum zp_err bus_admin_open(const char *brokers, rd_kafka_t **ret_rk, char why[BUS_WHY_SIZE])
@@ -132,11 +186,16 @@ static void settings_read(const rd_kafka_ConfigResource_t *resource, struct bus_
 static enum zp_err settings_look(rd_kafka_t *rk, const char *topic, struct bus_topic_now *now, char why[BUS_WHY_SIZE])
 {
     QUEUE *queue = rd_kafka_queue_new(rk);
-    OPTIONS *options = options_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, false);
-    RESOURCE *asked = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
-    rd_kafka_DescribeConfigs(rk, &asked, 1, options, queue);
+    OPTIONS *options = NULL;
+    RESOURCE *asked = NULL;
     EVENT *event = NULL;
-    enum zp_err err = answer_wait(queue, topic, "describing", &event, why);
+    enum zp_err err = options_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, false, &options, why);
+    err = err != ZP_OK ? err : resource_new(topic, NULL, 0, &asked, why);
+    if (err != ZP_OK) {
+        return err;
+    }
+    rd_kafka_DescribeConfigs(rk, &asked, 1, options, queue);
+    err = answer_wait(queue, topic, "describing", &event, why);
     if (err != ZP_OK) {
         return err;
     }
@@ -203,21 +262,17 @@ static enum zp_err shown_wait(rd_kafka_t *rk, const char *topic, int64_t partiti
 
 enum zp_err bus_admin_create(rd_kafka_t *rk, const struct bus_topic *topic, bool rehearse, char why[BUS_WHY_SIZE])
 {
-    char words[160];
     QUEUE *queue = rd_kafka_queue_new(rk);
-    OPTIONS *options = options_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS, rehearse);
-    NEW_TOPIC *made =
-        rd_kafka_NewTopic_new(topic->name, (int)topic->partitions, (int)topic->replicas, words, sizeof(words));
-    if (made == NULL) {
-        snprintf(why, BUS_WHY_SIZE, "creating %.80s: %s", topic->name, words);
-        return ZP_INVALID;
-    }
-    for (size_t i = 0; i < topic->setting_count; i++) {
-        (void)rd_kafka_NewTopic_set_config(made, topic->settings[i].name, topic->settings[i].value);
+    OPTIONS *options = NULL;
+    NEW_TOPIC *made = NULL;
+    EVENT *event = NULL;
+    enum zp_err err = options_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS, rehearse, &options, why);
+    err = err != ZP_OK ? err : new_topic_new(topic, &made, why);
+    if (err != ZP_OK) {
+        return err;
     }
     rd_kafka_CreateTopics(rk, &made, 1, options, queue);
-    EVENT *event = NULL;
-    enum zp_err err = answer_wait(queue, topic->name, "creating", &event, why);
+    err = answer_wait(queue, topic->name, "creating", &event, why);
     if (err != ZP_OK) {
         return err;
     }
@@ -236,14 +291,16 @@ enum zp_err bus_admin_alter(rd_kafka_t *rk, const char *topic, const struct bus_
                             size_t setting_count, bool rehearse, char why[BUS_WHY_SIZE])
 {
     QUEUE *queue = rd_kafka_queue_new(rk);
-    OPTIONS *options = options_new(rk, RD_KAFKA_ADMIN_OP_ALTERCONFIGS, rehearse);
-    RESOURCE *altered = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
-    for (size_t i = 0; i < setting_count; i++) {
-        (void)rd_kafka_ConfigResource_set_config(altered, settings[i].name, settings[i].value);
+    OPTIONS *options = NULL;
+    RESOURCE *altered = NULL;
+    EVENT *event = NULL;
+    enum zp_err err = options_new(rk, RD_KAFKA_ADMIN_OP_ALTERCONFIGS, rehearse, &options, why);
+    err = err != ZP_OK ? err : resource_new(topic, settings, setting_count, &altered, why);
+    if (err != ZP_OK) {
+        return err;
     }
     rd_kafka_AlterConfigs(rk, &altered, 1, options, queue);
-    EVENT *event = NULL;
-    enum zp_err err = answer_wait(queue, topic, "setting", &event, why);
+    err = answer_wait(queue, topic, "setting", &event, why);
     if (err != ZP_OK) {
         return err;
     }
