@@ -109,14 +109,38 @@ static void on_revoke(void *arg, const int32_t *partitions, size_t partition_cou
     (void)arg, (void)partitions, (void)partition_count, (void)lost;
 }
 
-static enum zp_err a_consumer_is_made(void)
+static struct bus_consumer_settings consumer_settings(void)
 {
-    const struct bus_consumer_settings settings = {
+    return (struct bus_consumer_settings){
         .brokers = mock.brokers, .client_id = "torture", .group = "torture", .instance_id = "torture",
         .topic = topic, .queue_bytes_max = 1 << 20, .on_assign = on_assign, .on_revoke = on_revoke,
     };
+}
+
+static enum zp_err a_consumer_is_made(void)
+{
+    const struct bus_consumer_settings settings = consumer_settings();
     struct bus_consumer *consumer = NULL;
     enum zp_err err = bus_consumer_create(&settings, &consumer, why);
+    bus_consumer_destroy(consumer);
+    return err;
+}
+
+/* Who was made hears that there are no brokers. */
+static enum zp_err a_consumer_hears_of_trouble(void)
+{
+    struct bus_consumer_settings settings = consumer_settings();
+    struct bus_consumer *consumer = NULL;
+    settings.brokers = NOWHERE;
+    enum zp_err err = bus_consumer_create(&settings, &consumer, why);
+    const char *trouble = NULL;
+    int64_t give_up_us = clock_mono_us() + PATIENCE_MS * 1000;
+    while (err == ZP_OK && trouble == NULL) {
+        bool fatal;
+        (void)bus_consume(consumer, 10);
+        trouble = bus_consumer_trouble(consumer, &fatal);
+        err = clock_mono_us() < give_up_us ? ZP_OK : ZP_INTERNAL;
+    }
     bus_consumer_destroy(consumer);
     return err;
 }
@@ -136,6 +160,7 @@ static const struct torture rows[] = {
     ROW(partitions_are_counted, there_is_a_reason),
     ROW(a_reader_is_made, there_is_a_reason),
     ROW(a_consumer_is_made, there_is_a_reason),
+    ROW(a_consumer_hears_of_trouble, there_is_a_reason),
 };
 
 int main(void)
