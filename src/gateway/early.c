@@ -111,7 +111,8 @@ static h2o_iovec_t render(h2o_req_t *req, const struct cause *cause, const char 
     const struct problem problem = { .err = cause->err, .detail = cause->detail, .request_id = request_id };
     buffer_init(&out, PROBLEM_BYTES_MAX);
     problem_json(&problem, &out);
-    h2o_iovec_t body = h2o_strdup(&req->pool, out.err == ZP_OK ? out.data : "", out.len);
+    bool is_whole = out.err == ZP_OK; /* else the status must do */
+    h2o_iovec_t body = h2o_strdup(&req->pool, is_whole ? out.data : "", is_whole ? out.len : 0);
     buffer_finish(&out);
     return body;
 }
