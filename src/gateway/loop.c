@@ -103,6 +103,8 @@ static enum zp_err open_loop(struct loop *loop, char *why, size_t why_size)
     passes_init(&loop->passes);
     enum zp_err err = open_hub(loop, why, why_size);
     if (err != ZP_OK) {
+        h2o_evloop_destroy(loop->evloop);
+        passes_finish(&loop->passes);
         return err;
     }
     configure(loop);
