@@ -23,8 +23,7 @@ NEVER = r"""__\w+ _exit abort alphasort64 clock_gettime clock_nanosleep close cl
 # Tells no failure apart: a password does not fit, a figure of /proc is left out of a page.
 NO_DIFFERENCE = "crypto_pwhash_str_verify fgets fread readdir64"
 
-# h2o ends the process when it finds no memory; its sockets fail when the peer goes, which the flow tests let it do. The
-# gateway's few calls of its own on them (shutdown, setsockopt, a peek) are replaced by name, but met only in its loops.
+# h2o ends the process when it finds no memory; its sockets fail when the peer goes, which the flow tests let it do.
 H2O = r"h2o_\w+"
 
 # librdkafka has these fail for no other reason than its caller's: headers that are read-only, a place behind the last

@@ -98,7 +98,9 @@ static enum zp_err a_host_is_looked_up(void)
 {
     const struct addrinfo *addresses = NULL;
     const char *why = "";
+    torture_follow(true);
     struct lookup *lookup = live_lookup_start("localhost", "6379");
+    torture_follow(false);
     if (lookup == NULL) {
         return ZP_NO_MEMORY;
     }
@@ -109,7 +111,7 @@ static enum zp_err a_host_is_looked_up(void)
     bool is_found = live_lookup_poll(lookup, &addresses, &why) == LOOKUP_DONE && addresses != NULL;
     live_lookup_drop(lookup);
     torture_resume();
-    return is_found ? ZP_OK : ZP_INTERNAL;
+    return is_found ? ZP_OK : why[0] != '\0' ? ZP_BUSY : ZP_INTERNAL;
 }
 
 static const struct torture rows[] = {
@@ -118,7 +120,7 @@ static const struct torture rows[] = {
     { "a receipt is printed", open_buffers, a_receipt_is_printed, NULL, close_buffers, 0, ZP_OK },
     { "a reader is made", NULL, a_reader_is_made, NULL, NULL, 0, ZP_OK },
     { "a reader is made by functions that are known", NULL, a_reader_is_made, NULL, NULL, 0, ZP_OK },
-    { "a host is looked up", NULL, a_host_is_looked_up, NULL, NULL, 0, ZP_OK },
+    { "a host is looked up", NULL, a_host_is_looked_up, NULL, NULL, ERR(NO_MEMORY) | ERR(BUSY), ZP_OK },
     { "a ring is made", NULL, a_ring_is_made, NULL, NULL, 0, ZP_OK },
 };
 

@@ -1,6 +1,7 @@
 /* torture: owns the counter of points, and the driver that lets one after the other fail.
  *
- * Invariant: a point is counted only while a try is under way and not paused, on the thread that tries. */
+ * Invariant: a point is counted only while a try is under way and not paused, on the thread that tries, or on one that
+ * it has started and that is followed. */
 #include "torture.h"
 
 #include <stdio.h>
@@ -13,12 +14,14 @@
 #define POINTS_MAX 200000 /* a scenario that never comes to an end is a loop that a failure keeps going */
 
 static struct {
-    size_t chosen, seen; /* the point that fails; points met in this try */
+    size_t chosen;       /* the point that fails */
+    _Atomic size_t seen; /* points met in this try */
     const char *function; /* of the chosen point, once it was met */
     const void *caller;
 } point;
 
 static _Thread_local int trying, paused;
+static bool follows;
 static char what[512];
 
 bool torture_fails(const char *function, const void *caller)
@@ -39,6 +42,21 @@ void torture_pause(void)
 void torture_resume(void)
 {
     paused--;
+}
+
+void torture_follow(bool follow)
+{
+    follows = follow;
+}
+
+bool torture_follows(void)
+{
+    return trying != 0 && follows;
+}
+
+void torture_enter(void)
+{
+    trying = 1;
 }
 
 /* ---- one try ------------------------------------------------------------------------------------------------ */

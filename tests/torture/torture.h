@@ -47,4 +47,11 @@ bool torture_fails(const char *function, const void *caller);
 void torture_pause(void);
 void torture_resume(void);
 
+/* While it is so, the calls of threads count that the one that tries starts. At any time only one of them all may be
+ * at work unpaused: which point is the n-th must not be chance. */
+void torture_follow(bool follow);
+/* For pthread_create: whether a new thread counts, and on it, that it does. */
+bool torture_follows(void);
+void torture_enter(void);
+
 #endif

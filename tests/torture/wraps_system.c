@@ -23,7 +23,8 @@ WRAP(int, connect, (int fd, const struct sockaddr *address, socklen_t len), (fd,
 WRAP(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t len), (fd, level, name, value, len),
      (errno = ENOBUFS, -1))
 WRAP(int, getsockname, (int fd, struct sockaddr *address, socklen_t *len), (fd, address, len), (errno = ENOBUFS, -1))
-WRAP(int, shutdown, (int fd, int how), (fd, how), (errno = ENOTCONN, -1))
+/* The peer has gone: whoever reads or waits hears of that, too. */
+WRAP(int, shutdown, (int fd, int how), (fd, how), (__real_shutdown(fd, SHUT_RDWR), errno = ENOTCONN, -1))
 WRAP(int, getaddrinfo, (const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret_found),
      (host, port, hints, ret_found), EAI_MEMORY)
 
@@ -85,10 +86,37 @@ ssize_t __wrap_recv(int fd, void *data, size_t len, int flags)
 /* ---- waiting, threads, counters, limits ---- */
 
 WRAP(int, poll, (struct pollfd *fds, nfds_t count, int timeout_ms), (fds, count, timeout_ms), (errno = ENOMEM, -1))
-WRAP(int, pthread_create, (pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg),
-     (thread, attributes, run, arg), EAGAIN)
 WRAP(int, eventfd, (unsigned count, int flags), (count, flags), (errno = EMFILE, -1))
 WRAP(int, signalfd, (int fd, const sigset_t *signals, int flags), (fd, signals, flags), (errno = EMFILE, -1))
+
+struct beginning { void *(*run)(void *); void *arg; };
+
+static void *run_followed(void *arg)
+{
+    const struct beginning beginning = *(struct beginning *)arg;
+    free(arg);
+    torture_enter();
+    return beginning.run(beginning.arg);
+}
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg);
+FITS(pthread_create)
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg)
+{
+    if (TORTURE_FAILS("pthread_create")) {
+        return EAGAIN;
+    }
+    if (!torture_follows()) {
+        return __real_pthread_create(thread, attributes, run, arg);
+    }
+    torture_pause();
+    struct beginning *beginning = malloc(sizeof(*beginning));
+    torture_resume();
+    ZP_ASSERT(beginning != NULL);
+    *beginning = (struct beginning){ run, arg };
+    return __real_pthread_create(thread, attributes, run_followed, beginning);
+}
 
 /* A counter's only failure is that it is full: then it is readable. */
 ssize_t __real_write(int fd, const void *data, size_t len);
