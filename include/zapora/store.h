@@ -49,8 +49,8 @@ void store_destroy(struct store *store);
 /* ---- migrations --------------------------------------------------------------------------------------- */
 
 /* Applies the missing dir/NNNN_name.sql in order, each in a transaction, under an advisory lock with lock_timeout 5
- * s; checks the SHA-256 of those applied. dry: only says. Writes one line a migration to words. ZP_CONFLICT: a file
- * changed, vanished, or the database is newer than the folder. */
+ * s; checks the SHA-256 of those applied. dry: only says. Writes one line a migration to words, if it is not NULL.
+ * ZP_CONFLICT: a file changed, vanished, or the database is newer than the folder. */
 enum zp_err store_migrate(struct store *store, const char *dir, bool dry, FILE *words) ZP_MUST_CHECK;
 /* The number of the newest applied migration; 0 for an empty database. */
 enum zp_err store_schema_version(struct store *store, int64_t *ret_version) ZP_MUST_CHECK;

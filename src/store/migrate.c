@@ -8,6 +8,7 @@
 #include "sqlstate.h"
 #include "trip.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,8 +21,20 @@ struct migrate {
     struct migrations files;
     int64_t applied; /* the newest in the database */
     bool dry;
-    FILE *words;
+    FILE *words; /* NULL: nobody reads them */
 };
+
+static void say(const struct migrate *m, const char *fmt, ...) ZP_PRINTF(2, 3);
+static void say(const struct migrate *m, const char *fmt, ...)
+{
+    va_list args;
+    if (m->words == NULL) {
+        return;
+    }
+    va_start(args, fmt);
+    (void)vfprintf(m->words, fmt, args);
+    va_end(args);
+}
 
 static enum zp_err lock(struct migrate *m)
 {
@@ -122,14 +135,13 @@ static enum zp_err apply_missing(struct migrate *m)
         const struct migration *file = &m->files.items[i];
         int64_t began_us = clock_mono_us();
         if (file->version <= m->applied) {
-            (void)fprintf(m->words, "%s: applied before\n", file->name);
+            say(m, "%s: applied before\n", file->name);
         } else if (m->dry) {
-            (void)fprintf(m->words, "%s: would be applied\n", file->name);
+            say(m, "%s: would be applied\n", file->name);
         } else if ((err = apply(m, file)) == ZP_OK) {
-            (void)fprintf(m->words, "%s: applied in %lld ms\n", file->name,
-                          (long long)(clock_mono_us() - began_us) / 1000);
+            say(m, "%s: applied in %lld ms\n", file->name, (long long)(clock_mono_us() - began_us) / 1000);
         } else {
-            (void)fprintf(m->words, "%s: failed, nothing of it was kept\n", file->name);
+            say(m, "%s: failed, nothing of it was kept\n", file->name);
         }
     }
     return err;
@@ -158,8 +170,8 @@ enum zp_err store_migrate(struct store *store, const char *dir, bool dry, FILE *
     arena_init(&m.arena, ARENA_BYTES_MAX);
     enum zp_err err = migrate(&m, dir);
     if (err != ZP_OK) {
-        (void)fprintf(words, "%s%s%s\n", store->trouble.why, store->trouble.sqlstate[0] != '\0' ? ", SQLSTATE " : "",
-                      store->trouble.sqlstate);
+        say(&m, "%s%s%s\n", store->trouble.why, store->trouble.sqlstate[0] != '\0' ? ", SQLSTATE " : "",
+            store->trouble.sqlstate);
     }
     arena_finish(&m.arena);
     store_disconnect(store); /* gives back the lock, and the session's settings */

@@ -133,18 +133,10 @@ static enum zp_err fold_all(struct rebuilding *rebuilding)
 static enum zp_err make_shadow(struct rebuilding *rebuilding)
 {
     struct store *shadow = rebuilding->worker->store;
-    char *words = NULL;
-    size_t len = 0;
     if (store_shadow_begin(rebuilding->live) != ZP_OK) {
         return fail(rebuilding, ZP_BUSY, "the shadow cannot be made", store_trouble(rebuilding->live)->why);
     }
-    FILE *out = open_memstream(&words, &len); /* the migrations' words are nobody's here */
-    if (out == NULL) {
-        return fail(rebuilding, ZP_NO_MEMORY, "the shadow cannot be made", "not enough memory");
-    }
-    enum zp_err err = store_migrate(shadow, rebuilding->wanted->migrations_dir, false, out);
-    fclose(out);
-    free(words);
+    enum zp_err err = store_migrate(shadow, rebuilding->wanted->migrations_dir, false, NULL);
     return err == ZP_OK ? ZP_OK : fail(rebuilding, err, "the shadow cannot be made", store_trouble(shadow)->why);
 }
 

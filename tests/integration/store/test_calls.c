@@ -393,7 +393,7 @@ static void open_shadow(void)
         struct store *shadow = NULL;
         OK(store_shadow_begin(store));
         OK(store_create(&settings, &shadow));
-        OK(store_migrate(shadow, MIGRATIONS_DIR, false, nowhere));
+        OK(store_migrate(shadow, MIGRATIONS_DIR, false, NULL));
         store_destroy(shadow);
     }
 }
