@@ -38,10 +38,7 @@ RDKAFKA = r"""rd_kafka_(conf_new|conf_destroy|conf_set_\w+|fatal_error|err2(str|
     rd_kafka_(topic_result|ConfigResource)_error_string rd_kafka_(AdminOptions|NewTopic|ConfigResource)_destroy
     rd_kafka_Config(Resource_configs|Entry_\w+)"""
 
-# A gateway that may not have more descriptors goes on with those it has.
-OUTSIDE = "[gs]etrlimit64"
-
-ROWS = [row for rows in (NEVER, NO_DIFFERENCE, H2O, RDKAFKA, OUTSIDE) for row in rows.split()]
+ROWS = [row for rows in (NEVER, NO_DIFFERENCE, H2O, RDKAFKA) for row in rows.split()]
 
 # What compilers and sanitizers put in.
 INSERTED = re.compile(r"__(asan|ubsan|sanitizer|gcov|llvm|lsan|odr)\w*|_GLOBAL_OFFSET_TABLE_|_DYNAMIC")

@@ -88,6 +88,8 @@ ssize_t __wrap_recv(int fd, void *data, size_t len, int flags)
 WRAP(int, poll, (struct pollfd *fds, nfds_t count, int timeout_ms), (fds, count, timeout_ms), (errno = ENOMEM, -1))
 WRAP(int, eventfd, (unsigned count, int flags), (count, flags), (errno = EMFILE, -1))
 WRAP(int, signalfd, (int fd, const sigset_t *signals, int flags), (fd, signals, flags), (errno = EMFILE, -1))
+WRAP(int, getrlimit64, (__rlimit_resource_t what, struct rlimit64 *limit), (what, limit), (errno = EFAULT, -1))
+WRAP(int, setrlimit64, (__rlimit_resource_t what, const struct rlimit64 *limit), (what, limit), (errno = EPERM, -1))
 
 struct beginning { void *(*run)(void *); void *arg; };
 
