@@ -306,22 +306,23 @@ static void fill_meta(struct entry *entry)
 static enum zp_err judge_fresh(struct turn *turn, struct actor_slot *actor, struct entry *entry,
                                struct turn_order *slot)
 {
-    struct decision *decision = arena_alloc(&turn->arena, sizeof *decision);
-    if (decision == NULL) {
-        return ZP_NO_MEMORY;
-    }
+    struct decision decision; /* its list of reasons is three quarters of it: only what there is of it is kept */
     const struct order *order = slot == NULL ? NULL : slot->now;
     int64_t at = PLANTED(CLOCK_IN_DECIDE) ? clock_wall_us() : entry->outcome.at;
-    enum zp_err err = decide(actor->location, order, entry->command, at, &turn->arena, decision);
+    enum zp_err err = decide(actor->location, order, entry->command, at, &turn->arena, &decision);
     if (err != ZP_OK) {
         return err;
     }
-    entry->outcome.err = decision->err;
-    if (!decision->has_event) {
-        return settle_without_event(turn, entry, decision->err, &decision->reasons);
+    entry->outcome.err = decision.err;
+    if (!decision.has_event) {
+        return settle_without_event(turn, entry, decision.err, &decision.reasons);
     }
-    entry->event = &decision->event;
-    err = copy_reasons(turn, entry, &decision->reasons);
+    entry->event = arena_alloc(&turn->arena, sizeof *entry->event);
+    if (entry->event == NULL) {
+        return ZP_NO_MEMORY;
+    }
+    *entry->event = decision.event;
+    err = copy_reasons(turn, entry, &decision.reasons);
     if (err == ZP_OK) {
         err = encode(turn, entry);
     }
