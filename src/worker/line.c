@@ -7,7 +7,6 @@
 
 #include "metrics.h"
 #include "publish.h"
-#include "tell.h"
 #include "zapora/planted.h"
 
 #include <poll.h>
@@ -98,7 +97,8 @@ static void wish_refill(void *arg, int32_t partition, const struct zp_id *locati
 
 static void push_turn(struct line *line, struct turn *turn)
 {
-    enum zp_err err = tell_turn(line->push, turn, wish_refill, line);
+    enum zp_err err = tell_turn(line->push, turn, &line->scratch, wish_refill, line);
+    arena_reset(&line->scratch.arena);
     if (err != ZP_OK) { /* the heads will differ: whatever is missing is refilled when Redis is back */
         metric_add(&worker_metrics[WM_PUSH_FAILURES], 1);
         for (size_t i = 0; i < turn->slice_count; i++) {
@@ -107,13 +107,15 @@ static void push_turn(struct line *line, struct turn *turn)
     }
 }
 
-typedef enum zp_err publish_fn(struct bus_producer *producer, struct turn *turn, struct entry *entry);
+typedef enum zp_err publish_fn(struct bus_producer *producer, struct turn *turn, struct entry *entry,
+                               struct arena *scratch);
 
 /* Publishes one side of a turn's entries, from *done on, as far as the queue takes it. */
 static bool produce_all(struct line *line, struct turn *turn, publish_fn *publish, size_t *done)
 {
     for (; *done < turn->count; ++*done) {
-        enum zp_err err = publish(line->producer, turn, &turn->entries[*done]);
+        enum zp_err err = publish(line->producer, turn, &turn->entries[*done], &line->scratch.arena);
+        arena_reset(&line->scratch.arena); /* the producer has its own copy */
         if (err != ZP_OK) {
             turn->failed |= err != ZP_BUSY;
             return false;
@@ -257,6 +259,8 @@ enum zp_err line_open(struct line *line, char why[BUS_WHY_SIZE])
     const struct store_settings store = { .uri = line->settings->postgres, .application = "zapora worker refill",
                                           .connect_timeout_ms = 2000, .statement_timeout_ms = DATABASE_TIMEOUT_MS };
     line->end = &line->first;
+    arena_init(&line->scratch.arena, TURN_BYTES_MAX);
+    buffer_init(&line->scratch.json, TURN_JSON_BYTES_MAX);
     enum zp_err err = live_push_create(&live, &line->push, why);
     if (err == ZP_OK && (err = store_create(&store, &line->store)) != ZP_OK) {
         snprintf(why, BUS_WHY_SIZE, "the database's address is not usable");
@@ -276,4 +280,6 @@ void line_close(struct line *line)
     refiller_finish(&line->refiller);
     store_destroy(line->store);
     live_push_destroy(line->push);
+    arena_finish(&line->scratch.arena);
+    buffer_finish(&line->scratch.json);
 }

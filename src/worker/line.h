@@ -4,6 +4,7 @@
 
 #include "partition.h"
 #include "refill.h"
+#include "tell.h"
 #include "turn.h"
 #include "zapora/worker.h"
 
@@ -16,6 +17,7 @@ struct line {
     struct live_push *push;
     struct store *store;                    /* for refills */
     struct refiller refiller;
+    struct tell_scratch scratch;            /* for the record that is produced or the turn that is pushed */
     int wake_fd;                            /* borrowed: where the producer says that reports wait; -1: nowhere */
     struct turn *first, **end;              /* oldest first; owned while they stand here */
     struct turn *producing;                 /* first turn in the line not wholly produced */

@@ -41,7 +41,7 @@ enum zp_err tell_note(const struct event *event, const struct live_head *head, s
 
 /* ---- notes without a seq ------------------------------------------------------------------------------- */
 
-static enum zp_err note_settled(const struct entry *entry, struct turn *turn, struct live_note *ret_note)
+static enum zp_err note_settled(const struct entry *entry, struct tell_scratch *scratch, struct live_note *ret_note)
 {
     const struct outcome *outcome = &entry->outcome;
     struct live_note note = {
@@ -55,13 +55,13 @@ static enum zp_err note_settled(const struct entry *entry, struct turn *turn, st
     if (entry->order != NULL) {
         note.owner = entry->order->owner;
         note.version = entry->order->version;
-        buffer_reset(&turn->json);
-        message_order_json(entry->order, &turn->json);
-        note.order_json = keep(&turn->json, &turn->arena, &note.order_json_len);
+        buffer_reset(&scratch->json);
+        message_order_json(entry->order, &scratch->json);
+        note.order_json = keep(&scratch->json, &scratch->arena, &note.order_json_len);
     }
-    buffer_reset(&turn->json);
-    message_reasons_json(outcome->reasons, outcome->reason_count, &turn->json);
-    note.reasons_json = keep(&turn->json, &turn->arena, &note.reasons_json_len);
+    buffer_reset(&scratch->json);
+    message_reasons_json(outcome->reasons, outcome->reason_count, &scratch->json);
+    note.reasons_json = keep(&scratch->json, &scratch->arena, &note.reasons_json_len);
     if (note.reasons_json == NULL || (entry->order != NULL && note.order_json == NULL)) {
         return ZP_NO_MEMORY;
     }
@@ -81,6 +81,7 @@ struct building {
 };
 
 struct telling {
+    struct tell_scratch *scratch; /* borrowed */
     struct building *buildings;
     size_t building_count;
     struct live_note *refusals;
@@ -90,9 +91,9 @@ struct telling {
     struct idmap by_location;
 };
 
-static enum zp_err telling_init(struct telling *telling, struct turn *turn)
+static enum zp_err telling_init(struct telling *telling, const struct turn *turn)
 {
-    struct arena *arena = &turn->arena;
+    struct arena *arena = &telling->scratch->arena;
     telling->buildings = arena_array(arena, turn->count, sizeof *telling->buildings);
     telling->refusals = arena_array(arena, turn->count, sizeof *telling->refusals);
     telling->outcomes = arena_array(arena, turn->count, sizeof *telling->outcomes);
@@ -128,21 +129,22 @@ static enum zp_err building_alloc(struct building *building, struct arena *arena
     return building->notes && building->open && building->numbers ? ZP_OK : ZP_NO_MEMORY;
 }
 
-static enum zp_err fill_entry(struct telling *telling, struct turn *turn, const struct entry *entry)
+static enum zp_err fill_entry(struct telling *telling, const struct entry *entry)
 {
+    struct tell_scratch *scratch = telling->scratch;
     telling->outcomes[telling->outcome_count++] = entry->outcome;
     if (entry->kind != ENTRY_EVENT) {
-        return note_settled(entry, turn, &telling->refusals[telling->refusal_count++]);
+        return note_settled(entry, scratch, &telling->refusals[telling->refusal_count++]);
     }
     struct building *building = idmap_get(&telling->by_location, &entry->outcome.location_id);
     size_t i = building->count++;
     const struct order *order = &entry->event->order;
     building->open[i] = entry->event->type <= EV_ORDER_EXPIRED && order_is_open(order->status);
     building->numbers[i] = order->number;
-    return tell_note(entry->event, &entry->head, &turn->json, &turn->arena, &building->notes[i]);
+    return tell_note(entry->event, &entry->head, &scratch->json, &scratch->arena, &building->notes[i]);
 }
 
-static enum zp_err telling_fill(struct telling *telling, struct turn *turn)
+static enum zp_err telling_fill(struct telling *telling, const struct turn *turn)
 {
     for (size_t i = 0; i < turn->count; i++) {
         if (turn->entries[i].kind == ENTRY_EVENT) {
@@ -150,12 +152,12 @@ static enum zp_err telling_fill(struct telling *telling, struct turn *turn)
         }
     }
     for (size_t i = 0; i < telling->building_count; i++) {
-        if (building_alloc(&telling->buildings[i], &turn->arena) != ZP_OK) {
+        if (building_alloc(&telling->buildings[i], &telling->scratch->arena) != ZP_OK) {
             return ZP_NO_MEMORY;
         }
     }
     for (size_t i = 0; i < turn->count; i++) {
-        enum zp_err err = fill_entry(telling, turn, &turn->entries[i]);
+        enum zp_err err = fill_entry(telling, &turn->entries[i]);
         if (err != ZP_OK) {
             return err;
         }
@@ -163,14 +165,14 @@ static enum zp_err telling_fill(struct telling *telling, struct turn *turn)
     return ZP_OK;
 }
 
-enum zp_err tell_turn(struct live_push *push, struct turn *turn,
+enum zp_err tell_turn(struct live_push *push, const struct turn *turn, struct tell_scratch *scratch,
                       void (*on_refill)(void *arg, int32_t partition, const struct zp_id *location_id), void *arg)
 {
-    struct telling telling = { 0 };
+    struct telling telling = { .scratch = scratch };
     if (telling_init(&telling, turn) != ZP_OK || telling_fill(&telling, turn) != ZP_OK) {
         return ZP_NO_MEMORY;
     }
-    struct live_item *items = arena_array(&turn->arena, telling.building_count, sizeof *items);
+    struct live_item *items = arena_array(&scratch->arena, telling.building_count, sizeof *items);
     if (items == NULL) {
         return ZP_NO_MEMORY;
     }

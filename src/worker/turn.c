@@ -16,7 +16,6 @@ struct turn *turn_create(size_t count_max)
     turn->entries = calloc(count_max, sizeof *turn->entries);
     arena_init(&turn->arena, TURN_BYTES_MAX);
     buffer_init(&turn->scratch, MESSAGE_VALUE_BYTES_MAX);
-    buffer_init(&turn->json, TURN_JSON_BYTES_MAX);
     if (turn->entries == NULL) {
         turn_destroy(turn);
         return NULL;
@@ -28,7 +27,6 @@ void turn_reset(struct turn *turn)
 {
     arena_reset(&turn->arena);
     buffer_reset(&turn->scratch);
-    buffer_reset(&turn->json);
     turn->count = 0;
     turn->slice_count = 0;
     turn->are_facts = false;
@@ -46,7 +44,6 @@ void turn_destroy(struct turn *turn)
     if (turn != NULL) {
         arena_finish(&turn->arena);
         buffer_finish(&turn->scratch);
-        buffer_finish(&turn->json);
         free(turn->entries);
         free(turn);
     }

@@ -59,7 +59,6 @@ struct turn_order {
 struct turn {
     struct arena arena;
     struct buffer scratch;           /* for encoding values: no larger than a record may be */
-    struct buffer json;              /* the announcer's, for what streams show of them */
     struct entry *entries;
     size_t count, count_max;
     struct idmap outcomes;           /* command id → struct outcome, stored ones and this turn's */
