@@ -85,7 +85,7 @@ struct bus_consumer_settings {
     int64_t queue_bytes_max;  /* fetched ahead, all partitions */
     /* Called inside bus_consume and bus_consumer_destroy only. Assigned partitions are paused: after its takeover
      * the worker calls bus_consumer_start. Revoked ones are gone when this returns. lost: without warning, perhaps
-     * long ago. */
+     * long ago. An assignment of nothing is told, too: there are more workers than partitions. */
     void (*on_assign)(void *arg, const int32_t *partitions, size_t count);
     void (*on_revoke)(void *arg, const int32_t *partitions, size_t count, bool lost);
     /* The log has no such offset for a partition that was started (its start has passed it, or its end is before

@@ -104,9 +104,7 @@ static void assigned(struct bus_consumer *consumer, rd_kafka_topic_partition_lis
     for (size_t i = 0; i < count; i++) {
         partition_set(consumer, partitions[i], PAUSED, 0);
     }
-    if (count > 0) {
-        consumer->settings.on_assign(consumer->settings.arg, partitions, count);
-    }
+    consumer->settings.on_assign(consumer->settings.arg, partitions, count);
 }
 
 /* Tells the worker of every partition that it still has, and takes them away. */

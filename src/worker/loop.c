@@ -30,6 +30,7 @@ static void on_assign(void *arg, const int32_t *numbers, size_t count)
                                          .owner = partition->owner, .survived = partition->survived };
         partition->retry_at_us = clock_mono_us();
     }
+    worker->is_assigned = true;
     log_info("partitions assigned", L_INT("count", count));
 }
 
@@ -76,6 +77,7 @@ static void on_revoke(void *arg, const int32_t *numbers, size_t count, bool lost
 {
     struct worker *worker = arg;
     bool orderly = !lost && worker->database_ok;
+    worker->is_assigned = false;
     if (orderly) {
         (void)announcer_drain(worker->announcer, RELEASE_DRAIN_MS);
     }
@@ -117,6 +119,7 @@ static void drop_consumer(struct worker *worker)
     bus_consumer_destroy(worker->consumer);
     worker->consumer = NULL;
     worker->consumer_stuck = false;
+    worker->is_assigned = false;
     for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
         (void)let_go(worker, p, false);
     }

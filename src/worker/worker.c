@@ -26,40 +26,12 @@ static bool stop_asked(int signal_fd)
 
 /* ---- health ------------------------------------------------------------------------------------------------------ */
 
-static bool check_database(void *arg, char *why, size_t why_size)
-{
-    const struct worker *worker = arg;
-    snprintf(why, why_size, "the last transaction %s", worker->database_ok ? "was committed" : "failed");
-    return worker->database_ok;
-}
-
-static bool check_consumer(void *arg, char *why, size_t why_size)
-{
-    const struct worker *worker = arg;
-    snprintf(why, why_size, "the consumer %s", worker->consumer_ok ? "reports no trouble" : "reports trouble");
-    return worker->consumer_ok;
-}
-
-static bool check_partitions(void *arg, char *why, size_t why_size)
-{
-    struct worker *worker = arg;
-    int owned = 0, taking = 0, stopped = 0;
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
-        enum partition_state state = worker->partitions[p].state; /* a torn read is a count off by one */
-        owned += state == PARTITION_OWNED;
-        taking += state == PARTITION_TAKING;
-        stopped += state == PARTITION_STOPPED;
-    }
-    snprintf(why, why_size, "%d owned, %d being taken over, %d stopped", owned, taking, stopped);
-    return taking == 0 && stopped == 0;
-}
-
 static enum zp_err start_ops(struct worker *worker, struct ops **ret_ops, char why[BUS_WHY_SIZE])
 {
     static struct ops_check ready[3], live[1]; /* one worker a process */
-    ready[0] = (struct ops_check){ "postgres", check_database, worker, true };
-    ready[1] = (struct ops_check){ "kafka", check_consumer, worker, true };
-    ready[2] = (struct ops_check){ "partitions", check_partitions, worker, true };
+    ready[0] = (struct ops_check){ "postgres", ready_database, worker, true };
+    ready[1] = (struct ops_check){ "kafka", ready_consumer, worker, true };
+    ready[2] = (struct ops_check){ "partitions", ready_partitions, worker, true };
     live[0] = (struct ops_check){ "progress", watchdog_well, NULL, true };
     const struct ops_settings settings = { .listen = worker->settings->ops_listen,
                                            .ready = ready,

@@ -31,6 +31,7 @@ struct worker {
     int32_t purge_next;
     struct watch *watch;          /* the watchdog's: the main loop beats once a round */
     _Atomic bool database_ok, consumer_ok;
+    _Atomic bool is_assigned;     /* the group's last word was which partitions are ours, none of them perhaps */
 };
 
 /* Opens the announcer and the consumer. ZP_OK, or ZP_BUSY or ZP_INVALID with a sentence in why; loop_close is due
@@ -40,6 +41,11 @@ enum zp_err loop_open(struct worker *worker, char why[BUS_WHY_SIZE]) ZP_MUST_CHE
 void loop_come_round(struct worker *worker);
 /* Waits for what is under way, releases the partitions in order, closes both. */
 void loop_close(struct worker *worker);
+
+/* The checks of /readyz; arg is the worker. */
+bool ready_database(void *arg, char *why, size_t why_size);
+bool ready_consumer(void *arg, char *why, size_t why_size);
+bool ready_partitions(void *arg, char *why, size_t why_size);
 
 /* The pause after the one that was in vain; 0: there was none. */
 int64_t worker_pause_after(int64_t pause_ms);

@@ -346,6 +346,33 @@ static void test_a_fenced_member_is_told_that_it_is_over(void **state)
     worker.consumer = NULL;
 }
 
+/* There may be more workers than partitions. The one that gets nothing must hear that, too: else it would wait for
+ * ever to know what is its own. */
+static void test_a_member_without_a_partition_is_told_so(void **state)
+{
+    (void)state;
+    struct worker members[2] = { { .start_at = -1 }, { .start_at = -1 } };
+    const char *const names[] = { "crowd-1", "crowd-2" };
+    const char *small = topic_new(1);
+    for (int i = 0; i < 2; i++) {
+        const struct bus_consumer_settings settings = {
+            .brokers = mock.brokers, .client_id = "test", .group = "crowd", .instance_id = names[i], .topic = small,
+            .queue_bytes_max = 1024 * 1024, .on_assign = assigned, .on_revoke = revoked, .arg = &members[i],
+        };
+        char why[BUS_WHY_SIZE] = "";
+        assert_int_equal(bus_consumer_create(&settings, &members[i].consumer, why), ZP_OK);
+    }
+    int64_t give_up_us = clock_mono_us() + PATIENCE_MS * 1000;
+    while ((members[0].assignments == 0 || members[1].assignments == 0) && clock_mono_us() < give_up_us) {
+        assert_null(bus_consume(members[0].consumer, 20));
+        assert_null(bus_consume(members[1].consumer, 20));
+    }
+    assert_true(members[0].assignments > 0 && members[1].assignments > 0);
+    assert_int_equal(members[0].assigned[0] + members[1].assigned[0], 1);
+    bus_consumer_destroy(members[0].consumer);
+    bus_consumer_destroy(members[1].consumer);
+}
+
 static const struct refusal { const char *name, *brokers, *topic; int64_t queue; const char *why; } refusals[] = {
     { "no brokers", "", "orders.test.v1", 1024 * 1024, "no brokers" },
     { "no queue", NOWHERE, "orders.test.v1", 0, "queued.max.messages.kbytes" },
@@ -389,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_trouble_is_told_once),
         cmocka_unit_test(test_a_member_that_was_thrown_out_loses_all_and_starts_again),
         cmocka_unit_test(test_a_fenced_member_is_told_that_it_is_over),
+        cmocka_unit_test(test_a_member_without_a_partition_is_told_so),
     };
     return cmocka_run_group_tests(tests, member_join, member_leave);
 }
