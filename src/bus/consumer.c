@@ -11,6 +11,10 @@
 #include <poll.h>
 #include <stdlib.h>
 
+/* A command of 420 bytes of value costs librdkafka 2.0.2 some 4 KiB until it is taken: a buffer of four times its
+ * compressed batch, and structs around it. */
+#define MESSAGE_BYTES_MIN 4096
+#define FETCH_BYTES_MIN (64 * 1024)
 #define SEEK_MS 1000
 #define FETCH_INTERVAL_US 3000 /* what an order waits for at most, at the first look, for others to come with it */
 #define SEEK_PAUSE_MS 1
@@ -325,6 +329,14 @@ void bus_consumer_hint(struct bus_consumer *consumer, const int32_t *partitions,
 
 /* ---- life ---- */
 
+/* An answer is a sixteenth of the queue: its records are eight times as large when they wait. */
+static struct bus_pull_limits limits_for(int64_t queue_bytes)
+{
+    int64_t fetch_bytes = queue_bytes / 16;
+    return (struct bus_pull_limits){ .queue_bytes = queue_bytes, .message_bytes = MESSAGE_BYTES_MIN,
+                                     .fetch_bytes = fetch_bytes < FETCH_BYTES_MIN ? FETCH_BYTES_MIN : fetch_bytes };
+}
+
 static enum zp_err consumer_open(struct bus_consumer *consumer, char why[BUS_WHY_SIZE])
 {
     const struct bus_consumer_settings *settings = &consumer->settings;
@@ -332,7 +344,8 @@ static enum zp_err consumer_open(struct bus_consumer *consumer, char why[BUS_WHY
         { "group.id", settings->group, 0 },
         { "group.instance.id", settings->instance_id, 0 },
     };
-    bus_pull_options(settings->queue_bytes_max, options + 2);
+    consumer->pull.limits = limits_for(settings->queue_bytes_max);
+    bus_pull_options(&consumer->pull.limits, options + 2);
     const struct bus_client client = {
         .kind = BUS_CLIENT_CONSUMER, .brokers = settings->brokers, .client_id = settings->client_id,
         .options = options, .option_count = ZP_COUNT(options),
@@ -377,7 +390,7 @@ enum zp_err bus_consumer_create(const struct bus_consumer_settings *settings, st
     consumer->settings = *settings;
     enum zp_err err = consumer_open(consumer, why);
     if (err == ZP_OK) {
-        consumer->pull = (struct bus_pull){ .rk = consumer->rk, .queue_bytes_max = settings->queue_bytes_max };
+        consumer->pull.rk = consumer->rk;
         err = consumer_subscribe(consumer, why);
     }
     if (err != ZP_OK) {

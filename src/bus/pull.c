@@ -6,20 +6,18 @@
  * full. */
 #include "pull.h"
 
-#define HUNGRY_MS 5                    /* how long an empty queue is waited on before its fetchers are woken */
-#define FETCH_BYTES_MIN (1024 * 1024)  /* the library refuses less */
-#define FETCH_BYTES_MAX (16 * 1024 * 1024)
-#define MESSAGE_BYTES_MIN 512          /* what a message counts for: the library counts values alone, not headers */
+#define HUNGRY_MS 5               /* how long an empty queue is waited on before its fetchers are woken */
+#define LARGEST_BYTES_MAX 1000000 /* what the library takes for the largest message unless it is told */
 
-void bus_pull_options(int64_t queue_bytes_max, struct bus_client_option options[BUS_PULL_OPTIONS])
+void bus_pull_options(const struct bus_pull_limits *limits, struct bus_client_option options[BUS_PULL_OPTIONS])
 {
-    /* The queue can be overshot by one answer of each broker, so an answer is a quarter of it. */
-    int64_t fetch_bytes = queue_bytes_max / 4;
-    fetch_bytes = fetch_bytes < FETCH_BYTES_MIN ? FETCH_BYTES_MIN : fetch_bytes;
-    fetch_bytes = fetch_bytes > FETCH_BYTES_MAX ? FETCH_BYTES_MAX : fetch_bytes;
-    options[0] = (struct bus_client_option){ "queued.max.messages.kbytes", NULL, (queue_bytes_max + 1023) / 1024 };
-    options[1] = (struct bus_client_option){ "queued.min.messages", NULL, queue_bytes_max / MESSAGE_BYTES_MIN + 1 };
-    options[2] = (struct bus_client_option){ "fetch.max.bytes", NULL, fetch_bytes };
+    /* The library refuses a fetch below its largest message; for a consumer that is nothing but this check. */
+    int64_t largest_bytes = limits->fetch_bytes < LARGEST_BYTES_MAX ? limits->fetch_bytes : LARGEST_BYTES_MAX;
+    options[0] = (struct bus_client_option){ "queued.max.messages.kbytes", NULL, (limits->queue_bytes + 1023) / 1024 };
+    options[1] = (struct bus_client_option){ "queued.min.messages", NULL,
+                                             limits->queue_bytes / limits->message_bytes + 1 };
+    options[2] = (struct bus_client_option){ "fetch.max.bytes", NULL, limits->fetch_bytes };
+    options[3] = (struct bus_client_option){ "message.max.bytes", NULL, largest_bytes };
 }
 
 /* Any request would do. This one goes to the leader of every assigned partition at once, and its answer is not
@@ -38,7 +36,7 @@ static void fetchers_wake(rd_kafka_t *rk)
 
 static bool was_full(const struct bus_pull *pull)
 {
-    return pull->pulled_bytes >= pull->queue_bytes_max / 2;
+    return pull->pulled_bytes >= pull->limits.queue_bytes / 2;
 }
 
 /* Waits on a queue that may have been full; wakes the fetchers when it stays empty. */
@@ -61,7 +59,8 @@ rd_kafka_message_t *bus_pull_next(struct bus_pull *pull, int timeout_ms)
     bool full = was_full(pull);
     rd_kafka_message_t *message = full ? pull_hungry(pull, timeout_ms) : rd_kafka_consumer_poll(pull->rk, timeout_ms);
     if (message != NULL) {
-        pull->pulled_bytes += message->len > MESSAGE_BYTES_MIN ? (int64_t)message->len : MESSAGE_BYTES_MIN;
+        int64_t least = pull->limits.message_bytes;
+        pull->pulled_bytes += (int64_t)message->len > least ? (int64_t)message->len : least;
         pull->hungry_us = 0;
     } else if (!full) {
         pull->pulled_bytes = 0;

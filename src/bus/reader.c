@@ -12,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define READER_QUEUE_BYTES (32 * 1024 * 1024)
 #define PARTITIONS_MAX 10000
 #define ENDS_TIMEOUT_MS 1000
+
+static const struct bus_pull_limits limits = { .queue_bytes = 32 << 20, .message_bytes = 512, .fetch_bytes = 8 << 20 };
 
 struct piece {
     int64_t next, to;  /* next to be read; done at `to` */
@@ -270,7 +271,7 @@ static enum zp_err reader_open(struct bus_reader *reader, const char *brokers, c
     struct bus_client_option options[BUS_PULL_OPTIONS + 1] = {
         { "group.id", "zapora-reader", 0 }, /* the library assigns nothing without one; it is never joined */
     };
-    bus_pull_options(READER_QUEUE_BYTES, options + 1);
+    bus_pull_options(&limits, options + 1);
     const struct bus_client client = {
         .kind = BUS_CLIENT_READER, .brokers = brokers, .options = options, .option_count = ZP_COUNT(options),
         .opaque = reader, .on_error = failed,
@@ -280,7 +281,7 @@ static enum zp_err reader_open(struct bus_reader *reader, const char *brokers, c
         return err;
     }
     rd_kafka_poll_set_consumer(reader->rk);
-    reader->pull = (struct bus_pull){ .rk = reader->rk, .queue_bytes_max = READER_QUEUE_BYTES };
+    reader->pull = (struct bus_pull){ .rk = reader->rk, .limits = limits };
     rd_kafka_resp_err_t refused = pieces_assign(reader);
     if (refused != RD_KAFKA_RESP_ERR_NO_ERROR) {
         snprintf(why, BUS_WHY_SIZE, "reading %.80s: %s", reader->topic, rd_kafka_err2str(refused));
