@@ -398,9 +398,9 @@ static enum zp_err start(struct worker *worker, struct takeover *takeover)
     marks->owned = true;
     partition->gathered_offset = partition->next_offset;
     partition->refused_since_us = 0;
-    partition->state = PARTITION_OWNED;
     metric_add(&worker_metrics[WM_TAKEOVERS], 1);
     metric_add(&worker_metrics[WM_OWNED], 1);
+    partition->state = PARTITION_OWNED; /* last: who sees the worker ready finds it counted */
     announcer_compare(worker->announcer, number);
     log_debug("partition taken", L_INT("partition", number), L_INT("next_offset", partition->next_offset),
              L_INT("published_offset", marks->published_offset), L_INT("takeovers", takeover->row.takeovers),
