@@ -278,6 +278,10 @@ void crypto_start(void);
 struct crypto_part { const void *data; size_t len; };
 void crypto_blake2b(uint8_t *ret_digest, size_t size, const uint8_t *key, size_t key_len,
                     const struct crypto_part *parts, size_t part_count);
+#define CRYPTO_SHORT_KEY_SIZE 16
+/* 64 bits of SipHash-2-4, several times as fast as the digests: for what is compared within one run, under a key of
+ * its own. Never for what is kept. */
+uint64_t crypto_short(const uint8_t key[CRYPTO_SHORT_KEY_SIZE], const void *data, size_t len);
 void crypto_sha256(uint8_t ret_digest[32], const void *data, size_t len);
 void crypto_random(void *bytes, size_t len);
 /* Equal in constant time. */

@@ -6,6 +6,7 @@
 #include "password.h"
 
 #include <sodium.h>
+#include <string.h>
 
 void crypto_start(void)
 {
@@ -30,6 +31,16 @@ void crypto_blake2b(uint8_t *ret_digest, size_t size, const uint8_t *key, size_t
     if (key_len > 0) {
         sodium_memzero(&state, sizeof(state));
     }
+}
+
+uint64_t crypto_short(const uint8_t key[CRYPTO_SHORT_KEY_SIZE], const void *data, size_t len)
+{
+    uint8_t bytes[crypto_shorthash_BYTES];
+    uint64_t value;
+    _Static_assert(sizeof(bytes) == sizeof(value) && crypto_shorthash_KEYBYTES == CRYPTO_SHORT_KEY_SIZE, "sizes");
+    ZP_ASSERT(crypto_shorthash(bytes, data, len, key) == 0);
+    memcpy(&value, bytes, sizeof(value));
+    return value;
 }
 
 void crypto_sha256(uint8_t ret_digest[32], const void *data, size_t len)

@@ -12,7 +12,6 @@
 
 #include <pthread.h>
 
-#define VERIFY_DIGEST_SIZE 16
 #define VERIFY_PIECE 1000                   /* rows of one read */
 #define VERIFY_PIECE_BYTES ((size_t)8 << 20)
 #define VERIFY_ARENA_BYTES ((size_t)256 << 20)
@@ -62,7 +61,7 @@ struct audit_order_state {
     bool in_log, in_database;
     int64_t log_version, log_seq;
     int64_t version, seq;      /* the database's */
-    uint8_t digest[VERIFY_DIGEST_SIZE];
+    uint64_t digest;
 };
 
 struct audit_place {
@@ -78,7 +77,7 @@ struct audit_place {
     int64_t seq, last_number, open_count;
     uint64_t open_hash;
     uint8_t hash[HASH_SIZE];
-    uint8_t settings[VERIFY_DIGEST_SIZE], menu[VERIFY_DIGEST_SIZE];
+    uint64_t settings, menu;   /* digests */
     uint64_t ids;
     int64_t journal_seq;       /* the last row of its journal */
     int64_t published_seq;     /* its newest event of which the database knows that the log has it */
@@ -87,7 +86,7 @@ struct audit_place {
 struct audit_cut { int64_t next_offset, published_offset; };
 
 /* A partition's outcomes as the database has them, by command offset. */
-struct audit_outcome { int64_t offset; uint8_t digest[VERIFY_DIGEST_SIZE]; };
+struct audit_outcome { int64_t offset; uint64_t digest; };
 struct audit_outcomes {
     struct audit_outcome *rows; size_t count, max; /* owned */
     size_t met;                                    /* so many stand before the fact that was folded last */
@@ -102,6 +101,7 @@ struct audit {
                                struct outcome *ret_outcome);
     void *arg;
     struct zp_id only;         /* ID_NONE: every location */
+    uint8_t key[CRYPTO_SHORT_KEY_SIZE]; /* of the digests */
     struct audit_cut cuts[BUS_PARTITIONS];
     int64_t told[BUS_PARTITIONS]; /* command offset of the fact that was folded last; -1 */
     struct audit_outcomes outcomes[BUS_PARTITIONS];
@@ -123,11 +123,13 @@ struct audit_place *audit_place(struct audit *audit, const struct zp_id *id, int
 struct audit_place *audit_place_find(struct audit *audit, const struct zp_id *id);
 struct audit_order_state *audit_order(struct audit *audit, const struct zp_id *id, uint32_t place);
 
-/* Digests over everything that stands in an order's row, in settings, in a menu. */
-void audit_digest_order(struct audit *audit, const struct order *order, uint8_t ret_digest[VERIFY_DIGEST_SIZE]);
-void audit_digest_settings(struct audit *audit, const struct location *location,
-                           uint8_t ret_digest[VERIFY_DIGEST_SIZE]);
-void audit_digest_menu(struct audit *audit, const struct location *location, uint8_t ret_digest[VERIFY_DIGEST_SIZE]);
+/* Digests over everything that stands in an order's row, in settings, in a menu. Under the audit's own key, so that
+ * nobody can make two things whose digests are the same; they mean nothing outside of it. */
+uint64_t audit_digest_order(struct audit *audit, const struct order *order);
+uint64_t audit_digest_settings(struct audit *audit, const struct location *location);
+uint64_t audit_digest_menu(struct audit *audit, const struct location *location);
+/* Of what stands in audit->text. */
+uint64_t audit_digest(const struct audit *audit);
 /* What stands beside an event's value, as a number that sums up. */
 uint64_t audit_ids(const struct batch_event *event);
 

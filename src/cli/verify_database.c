@@ -127,7 +127,7 @@ static enum zp_err take_order(struct audit *audit, uint32_t place_index, const s
     state->in_database = true;
     state->version = order->version;
     state->seq = order->seq;
-    audit_digest_order(audit, order, state->digest);
+    state->digest = audit_digest_order(audit, order);
     if (row->open != order_is_open(order->status)) {
         const struct audit_place *place = &audit->places[place_index];
         difference_tell(audit->differences, &(struct difference){
@@ -167,8 +167,8 @@ static void take_row(struct audit *audit, struct audit_place *place, const struc
     place->open_count = row->open_count;
     place->open_hash = row->open_hash;
     memcpy(place->hash, row->hash, HASH_SIZE);
-    audit_digest_settings(audit, row, place->settings);
-    audit_digest_menu(audit, row, place->menu);
+    place->settings = audit_digest_settings(audit, row);
+    place->menu = audit_digest_menu(audit, row);
 }
 
 static enum zp_err read_place(struct audit *audit, struct store *store, const struct zp_id *id, int32_t partition,

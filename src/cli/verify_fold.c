@@ -106,10 +106,8 @@ static void tell_order(struct audit *audit, const struct audit_place *place, con
 static void compare_order(struct audit *audit, const struct audit_place *place, const struct order *logged,
                           const struct audit_order_state *state)
 {
-    uint8_t digest[VERIFY_DIGEST_SIZE];
     audit->orders_compared++;
-    audit_digest_order(audit, logged, digest);
-    if (memcmp(digest, state->digest, sizeof digest) != 0) {
+    if (audit_digest_order(audit, logged) != state->digest) {
         tell_order(audit, place, logged, state);
     }
 }
@@ -230,17 +228,14 @@ bool audit_is_unpublished(const struct audit *audit, int32_t partition)
 
 static void compare_digests(struct audit *audit, const struct audit_place *place)
 {
-    uint8_t settings[VERIFY_DIGEST_SIZE], menu[VERIFY_DIGEST_SIZE];
     struct difference about = about_place(place);
-    audit_digest_settings(audit, &place->folded, settings);
-    audit_digest_menu(audit, &place->folded, menu);
     about.left_value = "what its events say";
     about.right_value = "another";
-    if (memcmp(settings, place->settings, sizeof settings) != 0) {
+    if (audit_digest_settings(audit, &place->folded) != place->settings) {
         about.field = "settings";
         difference_tell(audit->differences, &about);
     }
-    if (memcmp(menu, place->menu, sizeof menu) != 0) {
+    if (audit_digest_menu(audit, &place->folded) != place->menu) {
         about.field = "menu";
         difference_tell(audit->differences, &about);
     }

@@ -12,6 +12,7 @@
 void audit_init(struct audit *audit, struct differences *differences)
 {
     *audit = (struct audit){ .differences = differences };
+    crypto_random(audit->key, sizeof audit->key);
     arena_init(&audit->arena, VERIFY_ARENA_BYTES);
     buffer_init(&audit->text, VERIFY_TEXT_BYTES);
     buffer_init(&audit->other_text, VERIFY_TEXT_BYTES);
@@ -136,40 +137,38 @@ struct audit_order_state *audit_order(struct audit *audit, const struct zp_id *i
 
 /* ---- digests -------------------------------------------------------------------------------------------------- */
 
-static void digest(const struct buffer *text, uint8_t ret_digest[VERIFY_DIGEST_SIZE])
+uint64_t audit_digest(const struct audit *audit)
 {
-    const struct crypto_part part = { text->data == NULL ? "" : text->data, text->len };
-    crypto_blake2b(ret_digest, VERIFY_DIGEST_SIZE, NULL, 0, &part, 1);
+    return crypto_short(audit->key, audit->text.data == NULL ? "" : audit->text.data, audit->text.len);
 }
 
 /* As the event that would tell of it: a field that is added to orders is part of the digest by itself. */
-void audit_digest_order(struct audit *audit, const struct order *order, uint8_t ret_digest[VERIFY_DIGEST_SIZE])
+uint64_t audit_digest_order(struct audit *audit, const struct order *order)
 {
     struct event event = { .type = EV_ORDER_PLACED, .seq = 1, .at = 1, .location_id = order->location_id,
                            .order_id = order->id, .command_id = order->id, .by = "verify", .order = *order };
     buffer_reset(&audit->text);
     message_event_encode(&event, &audit->text);
-    digest(&audit->text, ret_digest);
+    return audit_digest(audit);
 }
 
-void audit_digest_settings(struct audit *audit, const struct location *location,
-                           uint8_t ret_digest[VERIFY_DIGEST_SIZE])
+uint64_t audit_digest_settings(struct audit *audit, const struct location *location)
 {
     buffer_reset(&audit->text);
     if (location->settings.currency != NULL) { /* as the store writes it: else there is none yet */
         message_settings_json(&location->settings, &audit->text);
     }
-    digest(&audit->text, ret_digest);
+    return audit_digest(audit);
 }
 
-void audit_digest_menu(struct audit *audit, const struct location *location, uint8_t ret_digest[VERIFY_DIGEST_SIZE])
+uint64_t audit_digest_menu(struct audit *audit, const struct location *location)
 {
     buffer_reset(&audit->text);
     buffer_put_int(&audit->text, location->menu.version);
     if (location->menu.version != 0) {
         message_menu_doc_json(&location->menu, &audit->text);
     }
-    digest(&audit->text, ret_digest);
+    return audit_digest(audit);
 }
 
 static uint64_t half(const struct zp_id *id, size_t at)

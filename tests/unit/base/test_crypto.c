@@ -69,6 +69,20 @@ static void sha256_gives_known_digests(void **state)
     assert_string_equal(hex(digest, 32), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+/* The vector of the paper on SipHash-2-4: key 00 01 … 0f, bytes 00 01 … 0e, the value little-endian. */
+static void short_hash_gives_its_known_value(void **state)
+{
+    (void)state;
+    uint8_t key[CRYPTO_SHORT_KEY_SIZE], bytes[15];
+    for (size_t i = 0; i < sizeof(key); i++) {
+        key[i] = (uint8_t)i;
+    }
+    memcpy(bytes, key, sizeof(bytes));
+    assert_true(crypto_short(key, bytes, sizeof(bytes)) == UINT64_C(0xa129ca6149be45e5));
+    key[15] ^= 1;
+    assert_false(crypto_short(key, bytes, sizeof(bytes)) == UINT64_C(0xa129ca6149be45e5));
+}
+
 static void hash_to_a_size(size_t size, size_t key_len)
 {
     uint8_t digest[128], key[128] = { 0 };
@@ -180,6 +194,7 @@ int main(void)
         cmocka_unit_test(blake2b_gives_known_digests),
         cmocka_unit_test(parts_are_hashed_in_order_as_one),
         cmocka_unit_test(sha256_gives_known_digests),
+        cmocka_unit_test(short_hash_gives_its_known_value),
         cmocka_unit_test(wrong_sizes_are_our_own_bug),
         cmocka_unit_test(hex_goes_both_ways),
         cmocka_unit_test(other_hex_is_refused_whole),
