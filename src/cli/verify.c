@@ -1,7 +1,7 @@
 /* zapora verify: can the log be believed, and do the database and Redis show what it says? Folds the events topic with
  * the same `evolve` as the worker and compares. Works while the system runs.
- * Invariants: a group of partitions is folded while the next one is read from the database, and no more than these two
- * are in memory; the log is read to the end that was found after the database's snapshot. */
+ * Invariants: each lane has one group of partitions in memory; the log is read to the end that was found after the
+ * database's snapshot; what is told stands in the order of partitions, whichever lane was faster. */
 #include "commands.h"
 #include "progress.h"
 #include "verify.h"
@@ -12,7 +12,9 @@
 #include <string.h>
 
 #define GROUP 8 /* partitions: each group has a reader of its own, whose start and end cost some 100 ms */
-#define GROUPS_MAX BUS_PARTITIONS
+#define GROUPS_MAX ((BUS_PARTITIONS + GROUP - 1) / GROUP)
+#define LANES 2
+#define LOOK_EVERY 1024 /* records, from one look at the others to the next */
 #define BROKER_TIMEOUT_MS 10000
 #define QUIET_US 30000000     /* the brokers say nothing for so long: give up */
 #define PUBLISH_TRIES 25      /* for what is committed and not published yet */
@@ -49,29 +51,36 @@ static const struct setting rows[] = {
       .help = "Redis, as redis://[[user]:password@]host:port/db." },
 };
 
-/* One group on its way: read from the database by a thread, then folded by the main one. */
 struct group {
-    struct audit audit;
-    struct store *store;  /* owned */
     int32_t partitions[GROUP];
     size_t count;
-    const struct zp_id *strays;
-    size_t stray_count;
-    enum zp_err err;      /* of the reading */
+    bool is_done;
+};
+
+/* Takes one group after the other: reads it from the database, then folds it. */
+struct lane {
+    struct verify *verify;
+    struct audit audit;
+    struct store *store;  /* owned: first the snapshot's, then for details */
     pthread_t thread;
-    bool is_running;
+    int code;
 };
 
 struct verify {
     const struct verify_settings *settings;
     struct zp_id only;
+    struct lane lanes[LANES];
     struct differences differences;
-    struct progress progress;
-    struct group groups[2];
-    struct store *store;  /* for details; owned */
+    struct store *store;  /* owned */
     struct arena arena;   /* of the whole run */
     struct zp_id *strays;
     size_t stray_count;
+    struct group groups[GROUPS_MAX];
+    size_t group_count;
+    pthread_mutex_t lock; /* of all below, while lanes run */
+    size_t taken, printed; /* groups */
+    bool has_failed;
+    struct progress progress;
     struct audit total;   /* counts only */
     int64_t locations;
 };
@@ -84,40 +93,17 @@ static struct store *open_store(const char *uri, const char *application)
     return store_create(&settings, &store) == ZP_OK ? store : NULL;
 }
 
-/* ---- the database, in a thread -------------------------------------------------------------------------------- */
-
-static void *read_group(void *arg)
-{
-    struct group *group = arg;
-    group->err = audit_read_database(&group->audit, group->store, group->partitions, group->count, group->strays,
-                                     group->stray_count);
-    return NULL;
-}
-
-static int start_group(struct verify *verify, struct group *group, const int32_t *partitions, size_t count)
-{
-    audit_reset(&group->audit);
-    memcpy(group->partitions, partitions, count * sizeof *partitions);
-    group->count = count;
-    group->strays = verify->strays;
-    group->stray_count = verify->stray_count;
-    group->is_running = pthread_create(&group->thread, NULL, read_group, group) == 0;
-    return group->is_running ? 0 : cli_fail("verify: no thread could be made");
-}
-
-static int join_group(struct group *group)
-{
-    if (group->is_running) {
-        pthread_join(group->thread, NULL);
-        group->is_running = false;
-    }
-    return group->err == ZP_OK ? 0
-        : cli_fail("verify: the database cannot be read: %s", group->err == ZP_NO_MEMORY
-                                                                  ? "not enough memory"
-                                                                  : store_trouble(group->store)->why);
-}
-
 /* ---- the log -------------------------------------------------------------------------------------------------- */
+
+/* Counts records that were folded. False when another lane has failed: then nobody waits for this one. */
+static bool goes_on(struct verify *verify, int64_t records)
+{
+    pthread_mutex_lock(&verify->lock);
+    progress_add(&verify->progress, records);
+    bool good = !verify->has_failed;
+    pthread_mutex_unlock(&verify->lock);
+    return good;
+}
 
 static int fold_ranges(struct verify *verify, struct audit *audit, const struct bus_range *ranges, size_t count)
 {
@@ -126,28 +112,33 @@ static int fold_ranges(struct verify *verify, struct audit *audit, const struct 
     if (bus_reader_create(verify->settings->kafka, TOPIC_EVENTS, ranges, count, &reader, why) != ZP_OK) {
         return cli_fail("verify: %s cannot be read: %s", TOPIC_EVENTS, why);
     }
-    int64_t heard_us = clock_mono_us();
+    int64_t records = 0, silent_since_us = 0;
     bool done = false;
     int code = 0;
     while (!done && code == 0) {
         struct record *record = NULL;
         enum zp_err err = bus_reader_next(reader, 500, &record, &done);
-        if (err != ZP_OK || (record == NULL && !done && clock_mono_us() - heard_us > QUIET_US)) {
+        if (record != NULL) {
+            silent_since_us = 0;
+            if (audit_fold(audit, record) != ZP_OK) {
+                code = cli_fail("verify: not enough memory for partition %d", (int)record->partition);
+            }
+            bus_record_release(record);
+            records++;
+        } else if (err == ZP_OK && !done) {
+            silent_since_us = silent_since_us == 0 ? clock_mono_us() : silent_since_us;
+            err = clock_mono_us() - silent_since_us > QUIET_US ? ZP_BUSY : ZP_OK;
+        }
+        if (err != ZP_OK) {
             const char *trouble = bus_reader_trouble(reader);
             code = cli_fail("verify: the brokers stopped answering: %s", trouble == NULL ? "silence" : trouble);
         }
-        if (record == NULL || code != 0) {
-            heard_us = record == NULL ? heard_us : clock_mono_us();
-            bus_record_release(record);
-            continue;
+        if (record == NULL || records == LOOK_EVERY) {
+            code = goes_on(verify, records) ? code : 1;
+            records = 0;
         }
-        heard_us = verify->progress.done % 1024 == 0 ? clock_mono_us() : heard_us;
-        if (audit_fold(audit, record) != ZP_OK) {
-            code = cli_fail("verify: not enough memory for partition %d", (int)record->partition);
-        }
-        progress_add(&verify->progress, 1);
-        bus_record_release(record);
     }
+    (void)goes_on(verify, records);
     bus_reader_destroy(reader);
     return code;
 }
@@ -175,12 +166,12 @@ static void check_start(struct verify *verify, const struct bus_range *range)
 }
 
 /* A worker publishes what it has committed within milliseconds: reads on for what the log still lacks. */
-static int fold_late(struct verify *verify, struct group *group, struct bus_range *ranges)
+static int fold_late(struct verify *verify, struct audit *audit, const struct group *group, struct bus_range *ranges)
 {
     for (int i = 0; i < PUBLISH_TRIES; i++) {
         bool waits = false;
         for (size_t p = 0; p < group->count; p++) {
-            waits = waits || audit_is_unpublished(&group->audit, group->partitions[p]);
+            waits = waits || audit_is_unpublished(audit, group->partitions[p]);
         }
         if (!waits) {
             return 0;
@@ -197,7 +188,7 @@ static int fold_late(struct verify *verify, struct group *group, struct bus_rang
             ranges[p].to = now[p].to;
             is_longer = is_longer || now[p].from < now[p].to;
         }
-        int code = is_longer ? fold_ranges(verify, &group->audit, now, group->count) : 0;
+        int code = is_longer ? fold_ranges(verify, audit, now, group->count) : 0;
         if (code != 0) {
             return code;
         }
@@ -219,7 +210,7 @@ static void add_counts(struct verify *verify, const struct audit *audit)
     total->outcomes_compared += audit->outcomes_compared;
 }
 
-static int fold_group(struct verify *verify, struct group *group)
+static int fold_group(struct verify *verify, struct audit *audit, const struct group *group)
 {
     struct bus_range ranges[GROUP];
     char why[BUS_WHY_SIZE] = "";
@@ -229,16 +220,75 @@ static int fold_group(struct verify *verify, struct group *group)
     for (size_t i = 0; i < group->count; i++) {
         check_start(verify, &ranges[i]);
     }
-    struct audit *audit = &group->audit;
-    audit->facts = audit->newer = audit->unreadable = audit->unpublished = audit->held = 0;
-    audit->events = audit->orders_compared = audit->outcomes_compared = 0;
     int code = fold_ranges(verify, audit, ranges, group->count);
-    code = code == 0 ? fold_late(verify, group, ranges) : code;
+    code = code == 0 ? fold_late(verify, audit, group, ranges) : code;
     if (code == 0) {
         audit_settle(audit);
-        add_counts(verify, audit);
     }
     return code;
+}
+
+/* ---- a lane --------------------------------------------------------------------------------------------------- */
+
+static struct group *take_group(struct verify *verify)
+{
+    pthread_mutex_lock(&verify->lock);
+    bool any = !verify->has_failed && verify->taken < verify->group_count;
+    struct group *group = any ? &verify->groups[verify->taken++] : NULL;
+    pthread_mutex_unlock(&verify->lock);
+    return group;
+}
+
+static void print_all(struct verify *verify, const int32_t *partitions, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        differences_print(&verify->differences, partitions[i]);
+    }
+}
+
+/* Adds what a lane found out, and prints what stands next in the order of partitions. */
+static void settle_group(struct verify *verify, const struct audit *audit, struct group *group)
+{
+    pthread_mutex_lock(&verify->lock);
+    add_counts(verify, audit);
+    group->is_done = true;
+    while (verify->printed < verify->group_count && verify->groups[verify->printed].is_done) {
+        const struct group *next = &verify->groups[verify->printed++];
+        print_all(verify, next->partitions, next->count);
+    }
+    pthread_mutex_unlock(&verify->lock);
+}
+
+static int audit_group(struct lane *lane, struct group *group)
+{
+    struct verify *verify = lane->verify;
+    struct audit *audit = &lane->audit;
+    audit_reset(audit);
+    enum zp_err err = audit_read_database(audit, lane->store, group->partitions, group->count, verify->strays,
+                                          verify->stray_count);
+    if (err != ZP_OK) {
+        return cli_fail("verify: the database cannot be read: %s",
+                        err == ZP_NO_MEMORY ? "not enough memory" : store_trouble(lane->store)->why);
+    }
+    int code = fold_group(verify, audit, group);
+    if (code == 0) {
+        settle_group(verify, audit, group);
+    }
+    return code;
+}
+
+static void *walk_groups(void *arg)
+{
+    struct lane *lane = arg;
+    struct verify *verify = lane->verify;
+    struct group *group;
+    while (lane->code == 0 && (group = take_group(verify)) != NULL) {
+        lane->code = audit_group(lane, group);
+    }
+    pthread_mutex_lock(&verify->lock);
+    verify->has_failed = verify->has_failed || lane->code != 0;
+    pthread_mutex_unlock(&verify->lock);
+    return NULL;
 }
 
 /* ---- log against database ------------------------------------------------------------------------------------- */
@@ -271,35 +321,34 @@ static int count_total(struct verify *verify, const int32_t *partitions, size_t 
     return 0;
 }
 
-static size_t group_size(size_t count, size_t from)
+static void make_groups(struct verify *verify, const int32_t *partitions, size_t count)
 {
-    return count - from < GROUP ? count - from : GROUP;
+    for (size_t i = 0; i < count; i++) {
+        struct group *group = &verify->groups[i / GROUP];
+        group->partitions[group->count++] = partitions[i];
+        verify->group_count = i / GROUP + 1;
+    }
 }
 
 static int audit_log(struct verify *verify, const int32_t *partitions, size_t count)
 {
+    make_groups(verify, partitions, count);
     int code = count_total(verify, partitions, count);
-    if (code == 0 && count > 0) {
-        code = start_group(verify, &verify->groups[0], partitions, group_size(count, 0));
-    }
-    size_t turn = 0;
-    for (size_t from = 0; from < count && code == 0; from += GROUP, turn++) {
-        struct group *group = &verify->groups[turn % 2];
-        size_t next = from + GROUP;
-        code = join_group(group);
-        if (code == 0 && next < count) {
-            code = start_group(verify, &verify->groups[(turn + 1) % 2], partitions + next, group_size(count, next));
+    size_t running = 0;
+    while (code == 0 && running < LANES && running < verify->group_count) {
+        struct lane *lane = &verify->lanes[running];
+        if (pthread_create(&lane->thread, NULL, walk_groups, lane) != 0) {
+            code = cli_fail("verify: no thread could be made");
+            break;
         }
-        code = code == 0 ? fold_group(verify, group) : code;
+        running++;
     }
-    for (size_t i = 0; i < ZP_COUNT(verify->groups); i++) { /* after a failure one may still be reading */
-        struct group *group = &verify->groups[i];
-        if (group->is_running) {
-            pthread_join(group->thread, NULL);
-            group->is_running = false;
-        }
+    for (size_t i = 0; i < running; i++) { /* after a failure some may still be reading */
+        pthread_join(verify->lanes[i].thread, NULL);
+        code = code == 0 ? verify->lanes[i].code : code;
     }
     progress_end(&verify->progress);
+    print_all(verify, partitions, count); /* after a failure, what was found before it */
     return code;
 }
 
@@ -414,15 +463,17 @@ static int run(struct verify *verify)
         return code;
     }
     summarize(verify);
-    if (!verify->settings->no_cache && (code = audit_cache(verify, partitions, count)) != 0) {
+    code = verify->settings->no_cache ? 0 : audit_cache(verify, partitions, count);
+    print_all(verify, partitions, count);
+    if (code != 0) {
         return code;
     }
-    int64_t differences = verify->differences.count;
-    if (differences > verify->settings->differences_max) {
-        fprintf(stderr, "only the first %lld are shown\n", (long long)verify->settings->differences_max);
+    const struct differences *differences = &verify->differences;
+    if (differences->shown < differences->count) {
+        fprintf(stderr, "only the first %lld are shown\n", (long long)differences->shown);
     }
-    fprintf(stderr, "%lld differences\n", (long long)differences);
-    return differences == 0 ? 0 : 1;
+    fprintf(stderr, "%lld differences\n", (long long)differences->count);
+    return differences->count == 0 ? 0 : 1;
 }
 
 static bool open_verify(struct verify *verify, const struct verify_settings *settings)
@@ -432,25 +483,28 @@ static bool open_verify(struct verify *verify, const struct verify_settings *set
     differences_init(&verify->differences, stdout, settings->json, settings->differences_max);
     arena_init(&verify->arena, VERIFY_ARENA_BYTES);
     bool good = verify->store != NULL;
-    for (size_t i = 0; i < ZP_COUNT(verify->groups); i++) {
-        struct group *group = &verify->groups[i];
-        audit_init(&group->audit, &verify->differences);
-        group->audit.order_get = order_get;
-        group->audit.outcome_get = outcome_get;
-        group->audit.arg = verify->store;
-        group->audit.only = verify->only;
-        group->store = open_store(settings->postgres, "zapora verify");
-        good = good && group->store != NULL;
+    pthread_mutex_init(&verify->lock, NULL);
+    for (size_t i = 0; i < LANES; i++) {
+        struct lane *lane = &verify->lanes[i];
+        lane->verify = verify;
+        lane->store = open_store(settings->postgres, "zapora verify");
+        audit_init(&lane->audit, &verify->differences);
+        lane->audit.order_get = order_get;
+        lane->audit.outcome_get = outcome_get;
+        lane->audit.arg = lane->store;
+        lane->audit.only = verify->only;
+        good = good && lane->store != NULL;
     }
     return good;
 }
 
 static void close_verify(struct verify *verify)
 {
-    for (size_t i = 0; i < ZP_COUNT(verify->groups); i++) {
-        audit_finish(&verify->groups[i].audit);
-        store_destroy(verify->groups[i].store);
+    for (size_t i = 0; i < LANES; i++) {
+        audit_finish(&verify->lanes[i].audit);
+        store_destroy(verify->lanes[i].store);
     }
+    pthread_mutex_destroy(&verify->lock);
     store_destroy(verify->store);
     arena_finish(&verify->arena);
     differences_finish(&verify->differences);

@@ -30,18 +30,22 @@ struct difference {
     const char *right, *right_value;
 };
 
+/* Told by any thread, and kept until their partition is printed: so their order is no matter of which was faster. */
 struct differences {
     pthread_mutex_t lock;
     FILE *out;
     bool is_json;
     int64_t shown_max;  /* more are counted, not shown */
-    _Atomic int64_t count;
+    int64_t count, shown;
     struct buffer line;
+    struct kept { struct buffer lines; int64_t count; } kept[BUS_PARTITIONS]; /* as many as may be shown */
 };
 
 void differences_init(struct differences *differences, FILE *out, bool is_json, int64_t shown_max);
 void differences_finish(struct differences *differences);
 void difference_tell(struct differences *differences, const struct difference *difference);
+/* Writes what was told of a partition since it was printed last. */
+void differences_print(struct differences *differences, int32_t partition);
 /* Tells where two texts of JSON differ, which must be of the same renderer: by pointer, in place of about->field. Gives
  * how many places those were. */
 size_t difference_tell_json(struct differences *differences, const struct difference *about, const char *left,
@@ -115,7 +119,7 @@ struct audit {
 };
 
 void audit_init(struct audit *audit, struct differences *differences);
-/* Forgets the group; keeps the counts. */
+/* Forgets the group and its counts. */
 void audit_reset(struct audit *audit);
 void audit_finish(struct audit *audit);
 /* Found or made; NULL without memory. Borrowed until the next is made. */

@@ -1,22 +1,30 @@
 /* Owns how a difference is told: a readable line or a JSON object, and at which place of two orders' JSON it lies.
- * Invariants: every difference is counted; at most shown_max are written, each line whole whichever thread tells it. */
+ * Invariants: every difference is counted; at most shown_max are written, partition by partition, and none behind one
+ * that was not kept. */
 #include "verify.h"
 
 #include <string.h>
 
 #define LINE_BYTES_MAX ((size_t)16 << 20)
+#define KEPT_BYTES_MAX ((size_t)16 << 20) /* of a partition */
 #define POINTER_BYTES_MAX 512
 
 void differences_init(struct differences *differences, FILE *out, bool is_json, int64_t shown_max)
 {
     *differences = (struct differences){ .out = out, .is_json = is_json, .shown_max = shown_max };
     buffer_init(&differences->line, LINE_BYTES_MAX);
+    for (size_t p = 0; p < ZP_COUNT(differences->kept); p++) {
+        buffer_init(&differences->kept[p].lines, KEPT_BYTES_MAX);
+    }
     pthread_mutex_init(&differences->lock, NULL);
 }
 
 void differences_finish(struct differences *differences)
 {
     buffer_finish(&differences->line);
+    for (size_t p = 0; p < ZP_COUNT(differences->kept); p++) {
+        buffer_finish(&differences->kept[p].lines);
+    }
     pthread_mutex_destroy(&differences->lock);
 }
 
@@ -68,15 +76,37 @@ static void put_words(const struct difference *difference, struct buffer *out)
 
 void difference_tell(struct differences *differences, const struct difference *difference)
 {
-    if (differences->count++ >= differences->shown_max) {
-        return;
-    }
+    ZP_ASSERT(difference->partition >= 0 && difference->partition < BUS_PARTITIONS);
+    struct kept *kept = &differences->kept[difference->partition];
     pthread_mutex_lock(&differences->lock);
-    buffer_reset(&differences->line);
-    (differences->is_json ? put_json : put_words)(difference, &differences->line);
-    if (differences->line.err == ZP_OK) {
-        (void)fwrite(differences->line.data, 1, differences->line.len, differences->out);
+    differences->count++;
+    if (kept->count++ < differences->shown_max && kept->lines.err == ZP_OK) {
+        struct buffer *line = &differences->line;
+        buffer_reset(line);
+        (differences->is_json ? put_json : put_words)(difference, line);
+        kept->lines.err = line->err;
+        buffer_append(&kept->lines, line->data, line->len);
     }
+    pthread_mutex_unlock(&differences->lock);
+}
+
+void differences_print(struct differences *differences, int32_t partition)
+{
+    struct kept *kept = &differences->kept[partition];
+    pthread_mutex_lock(&differences->lock);
+    const struct buffer *lines = &kept->lines;
+    for (size_t at = 0; at < lines->len && differences->shown < differences->shown_max; differences->shown++) {
+        const char *end = memchr(lines->data + at, '\n', lines->len - at);
+        size_t len = (size_t)(end + 1 - (lines->data + at));
+        (void)fwrite(lines->data + at, 1, len, differences->out);
+        at += len;
+        kept->count--;
+    }
+    if (kept->count > 0) {
+        differences->shown_max = differences->shown;
+    }
+    kept->count = 0;
+    buffer_reset(&kept->lines);
     pthread_mutex_unlock(&differences->lock);
 }
 

@@ -37,6 +37,8 @@ void audit_reset(struct audit *audit)
     audit->place_slots = audit->order_slots = NULL;
     audit->place_count = audit->place_max = audit->place_slot_count = 0;
     audit->order_count = audit->order_max = audit->order_slot_count = 0;
+    audit->facts = audit->newer = audit->unreadable = audit->unpublished = audit->held = 0;
+    audit->events = audit->orders_compared = audit->outcomes_compared = 0;
     memset(audit->cuts, 0, sizeof audit->cuts);
     memset(audit->told, -1, sizeof audit->told);
 }

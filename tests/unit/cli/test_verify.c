@@ -213,6 +213,9 @@ static void fold_all(void)
 /* So many differences, the first one's line with this in it. */
 static void expect(int64_t count, const char *part)
 {
+    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+        differences_print(&w.differences, p);
+    }
     fflush(w.out);
     if (w.differences.count != count || (part != NULL && strstr(w.text, part) == NULL)) {
         fail_msg("%lld differences, not %lld with \"%s\":\n%s", (long long)w.differences.count, (long long)count,
@@ -718,6 +721,60 @@ static void more_than_asked_for_is_counted_and_not_shown(void **state)
     assert_null(strstr(w.text, "77"));
 }
 
+static void tell_of(int32_t partition, const char *field, const char *value)
+{
+    difference_tell(&w.differences, &(struct difference){ .partition = partition, .field = field, .left = "log",
+                                                          .left_value = value, .right = "database" });
+}
+
+static const char *printed(void)
+{
+    expect(w.differences.count, NULL);
+    return w.text;
+}
+
+static void differences_stand_in_the_order_of_partitions_whoever_was_first(void **state)
+{
+    (void)state;
+    tell_of(5, "a", "1");
+    tell_of(3, "b", "1");
+    tell_of(5, "c", "1");
+    assert_string_equal(printed(), "partition 3 b: log has 1, database has nothing\n"
+                                   "partition 5 a: log has 1, database has nothing\n"
+                                   "partition 5 c: log has 1, database has nothing\n");
+}
+
+static void the_first_of_all_partitions_are_shown(void **state)
+{
+    (void)state;
+    w.differences.shown_max = 2;
+    tell_of(5, "a", "1");
+    tell_of(5, "b", "1");
+    tell_of(3, "c", "1");
+    assert_string_equal(printed(), "partition 3 c: log has 1, database has nothing\n"
+                                   "partition 5 a: log has 1, database has nothing\n");
+    assert_int_equal(w.differences.count, 3);
+    assert_int_equal(w.differences.shown, 2);
+}
+
+static void behind_a_difference_too_large_to_keep_none_is_shown(void **state)
+{
+    (void)state;
+    size_t len = (size_t)17 << 20;
+    char *value = malloc(len + 1);
+    assert_non_null(value);
+    memset(value, 'x', len);
+    value[len] = '\0';
+    tell_of(3, "a", "1");
+    tell_of(3, "b", value);
+    tell_of(3, "c", "1");
+    tell_of(5, "d", "1");
+    free(value);
+    assert_string_equal(printed(), "partition 3 a: log has 1, database has nothing\n");
+    assert_int_equal(w.differences.count, 4);
+    assert_int_equal(w.differences.shown, 1);
+}
+
 #define test(f) cmocka_unit_test_setup_teardown(f, open_history, close_history)
 
 int main(void)
@@ -756,6 +813,9 @@ int main(void)
         test(a_row_with_another_value_is_told_once),
         test(a_difference_is_a_json_object_when_asked_for),
         test(more_than_asked_for_is_counted_and_not_shown),
+        test(differences_stand_in_the_order_of_partitions_whoever_was_first),
+        test(the_first_of_all_partitions_are_shown),
+        test(behind_a_difference_too_large_to_keep_none_is_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
