@@ -199,14 +199,26 @@ static enum zp_err nothing_came(struct bus_reader *reader, int timeout_ms)
     return reader->away ? ZP_BUSY : ZP_OK;
 }
 
+/* What is there already is taken without a look at the clock, which would cost as much as the taking. */
+static rd_kafka_message_t *pull(struct bus_reader *reader, int timeout_ms, int64_t *give_up_us)
+{
+    rd_kafka_message_t *message = bus_pull_next(&reader->pull, 0);
+    if (message == NULL && timeout_ms > 0) {
+        int64_t now_us = clock_mono_us();
+        *give_up_us = *give_up_us == 0 ? now_us + (int64_t)timeout_ms * 1000 : *give_up_us;
+        int64_t left_us = *give_up_us - now_us;
+        message = left_us > 0 ? bus_pull_next(&reader->pull, (int)(left_us / 1000)) : NULL;
+    }
+    return message;
+}
+
 enum zp_err bus_reader_next(struct bus_reader *reader, int timeout_ms, struct record **ret_record, bool *ret_done)
 {
-    int64_t give_up_us = clock_mono_us() + (int64_t)timeout_ms * 1000;
+    int64_t give_up_us = 0;
     struct record *record = NULL;
     enum zp_err err = reader->rotten ? read_again(reader) : reader->stuck;
     while (err == ZP_OK && record == NULL && reader->left > 0) {
-        int64_t left_us = give_up_us - clock_mono_us();
-        rd_kafka_message_t *message = bus_pull_next(&reader->pull, left_us > 0 ? (int)(left_us / 1000) : 0);
+        rd_kafka_message_t *message = pull(reader, timeout_ms, &give_up_us);
         if (message == NULL) {
             err = nothing_came(reader, timeout_ms);
             break;

@@ -186,19 +186,24 @@ static int print_line(struct replay *replay)
 
 static int print_ranges(struct replay *replay, struct bus_reader *reader)
 {
-    int64_t heard_us = clock_mono_us();
+    int64_t silent_since_us = 0;
     bool done = false;
     int code = 0;
     while (!done && code == 0) {
         struct record *record = NULL;
         enum zp_err err = bus_reader_next(reader, 500, &record, &done);
-        if (err != ZP_OK || (record == NULL && clock_mono_us() - heard_us > QUIET_US)) {
-            return cli_fail("the brokers stopped answering: %s", bus_reader_trouble(reader));
+        if (record == NULL && err == ZP_OK && !done) {
+            silent_since_us = silent_since_us == 0 ? clock_mono_us() : silent_since_us;
+            err = clock_mono_us() - silent_since_us > QUIET_US ? ZP_BUSY : ZP_OK;
+        }
+        if (err != ZP_OK) {
+            const char *trouble = bus_reader_trouble(reader);
+            return cli_fail("the brokers stopped answering: %s", trouble == NULL ? "silence" : trouble);
         }
         if (record == NULL) {
             continue;
         }
-        heard_us = clock_mono_us();
+        silent_since_us = 0;
         arena_reset(&replay->arena);
         buffer_reset(&replay->line);
         if (replay->is_events ? render_event(replay, record) : render_command(replay, record)) {
