@@ -14,27 +14,28 @@
 #define SHADOW STORE_SHADOW_SCHEMA
 #define REPLACED STORE_REPLACED_SCHEMA
 
-/* What the log makes, in the order in which it can be moved: the word for ALTER, the name, and what of a row is
- * compared (NULL: nothing by itself). The time of writing is nobody's to compare; JSON and lines compare as text. */
+/* What the log makes, in the order in which it can be moved: the word for ALTER, the name, by what its rows are
+ * matched, and what of a row is compared, the former included (NULL: nothing by itself). The time of writing is
+ * nobody's to compare; JSON and lines compare as text. */
 static const struct part {
-    const char *kind, *name, *columns;
+    const char *kind, *name, *key, *columns;
     bool is_kept_short; /* old rows are purged from the live one */
 } parts[] = {
-    { "TYPE", "order_line", NULL, false },
-    { "TABLE", "partitions", "t.topic, t.partition, t.next_offset, t.last_command_id", false },
-    { "TABLE", "locations",
+    { "TYPE", "order_line", NULL, NULL, false },
+    { "TABLE", "partitions", "topic, partition", "t.topic, t.partition, t.next_offset, t.last_command_id", false },
+    { "TABLE", "locations", "location_id",
       "t.location_id, t.partition, t.seq, t.last_number, t.open_count, t.open_hash, t.hash", false },
-    { "TABLE", "menus", "t.location_id, t.menu_version, t.settings::text, t.menu::text", false },
-    { "TABLE", "orders_all", "t::text", false }, /* what lies where is no difference */
-    { "TABLE", "orders", NULL, false },
-    { "TABLE", "orders_archive", NULL, false },
-    { "TABLE", "order_events",
-      "t.location_id, t.seq, t.command_offset, t.at, t.partition, t.order_id, t.command_id, t.type, t.hash, "
-      "md5(t.value)", false },
-    { "TABLE", "commands",
+    { "TABLE", "menus", "location_id", "t.location_id, t.menu_version, t.settings::text, t.menu::text", false },
+    { "TABLE", "orders_all", "order_id", "t.order_id, t::text", false }, /* what lies where is no difference */
+    { "TABLE", "orders", NULL, NULL, false },
+    { "TABLE", "orders_archive", NULL, NULL, false },
+    { "TABLE", "order_events", "location_id, seq",
+      "t.location_id, t.seq, t.command_offset, t.at, t.partition, t.order_id, t.command_id, t.type, t.hash, t.value",
+      false },
+    { "TABLE", "commands", "command_id",
       "t.command_id, t.location_id, t.order_id, t.user_id, t.command_offset, t.seq, t.at, t.partition, t.type, t.err, "
       "t.fingerprint, t.reasons::text", true },
-    { "VIEW", "order_lines", NULL, false },
+    { "VIEW", "order_lines", NULL, NULL, false },
 };
 
 /* Tables that stay; a test holds these two lists against the schema. */
@@ -68,24 +69,28 @@ enum zp_err store_shadow_begin(struct store *store)
 
 /* ---- comparing ------------------------------------------------------------------------------------------------ */
 
-static enum zp_err count_rows(struct store *store, struct buffer *sql, int64_t *ret_count)
+static int64_t number_at(const PGresult *result, int column)
 {
-    plain_result *result = NULL;
-    enum zp_err err = sql->err != ZP_OK ? sql->err : plain_run(store, sql->data, 0, NULL, &result);
-    if (err == ZP_OK) {
-        *ret_count = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-    }
-    return err;
+    return strtoll(PQgetvalue(result, 0, column), NULL, 10);
 }
 
-static enum zp_err count_only_in(struct store *store, const struct part *part, const char *in, const char *not_in,
-                                 int64_t *ret_count)
+/* Both counts in one reading of either table. A row that both have by its key and that is another one counts on both
+ * sides. */
+static enum zp_err compare_part(struct store *store, const struct part *part, const char *live,
+                                struct store_shadow_table *table)
 {
+    plain_result *result = NULL;
     struct buffer sql;
     buffer_init(&sql, 8192);
-    buffer_printf(&sql, "SELECT count(*) FROM (SELECT %s FROM %s.%s t EXCEPT SELECT %s FROM %s.%s t) rest",
-                  part->columns, in, part->name, part->columns, not_in, part->name);
-    enum zp_err err = count_rows(store, &sql, ret_count);
+    buffer_printf(&sql, "SELECT count(a.is_there), count(b.is_there) FROM (SELECT 1 AS is_there, %s FROM %s.%s t) a "
+                        "FULL JOIN (SELECT 1 AS is_there, %s FROM " SHADOW ".%s t) b USING (%s) "
+                        "WHERE a IS DISTINCT FROM b", part->columns, live, part->name, part->columns, part->name,
+                  part->key);
+    enum zp_err err = sql.err != ZP_OK ? sql.err : plain_run(store, sql.data, 0, NULL, &result);
+    if (err == ZP_OK) {
+        table->only_live = number_at(result, 0);
+        table->only_shadow = number_at(result, 1);
+    }
     buffer_finish(&sql);
     return err;
 }
@@ -127,10 +132,7 @@ enum zp_err store_shadow_compare(struct store *store, struct store_shadow_table 
         }
         struct store_shadow_table *table = &ret_tables[count++];
         *table = (struct store_shadow_table){ .name = part->name, .is_kept_short = part->is_kept_short };
-        err = count_only_in(store, part, live, SHADOW, &table->only_live);
-        if (err == ZP_OK) {
-            err = count_only_in(store, part, SHADOW, live, &table->only_shadow);
-        }
+        err = compare_part(store, part, live, table);
     }
     store_disconnect(store);
     if (err == ZP_OK) {
@@ -144,13 +146,14 @@ enum zp_err store_shadow_compare(struct store *store, struct store_shadow_table 
 /* Under the lock no worker can commit, so what is missing now is missing. */
 static enum zp_err check_covered(struct store *store, const char *live)
 {
+    plain_result *result = NULL;
     struct buffer sql;
-    int64_t behind = 0;
     buffer_init(&sql, 4096);
     buffer_printf(&sql, "SELECT count(*) FROM %s.partitions l WHERE EXISTS (SELECT FROM %s.commands c "
                         "WHERE c.partition = l.partition AND c.command_offset >= coalesce((SELECT s.next_offset FROM "
                         SHADOW ".partitions s WHERE s.topic = l.topic AND s.partition = l.partition), 0))", live, live);
-    enum zp_err err = count_rows(store, &sql, &behind);
+    enum zp_err err = sql.err != ZP_OK ? sql.err : plain_run(store, sql.data, 0, NULL, &result);
+    int64_t behind = err == ZP_OK ? number_at(result, 0) : 0;
     buffer_finish(&sql);
     if (err == ZP_OK && behind > 0) {
         err = connection_trouble(store, ZP_CATCHING_UP,
