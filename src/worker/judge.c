@@ -21,10 +21,12 @@ static enum zp_err wish(struct wishes *wishes, struct turn *turn, struct actors 
     }
     for (size_t i = 0; i < turn->count; i++) {
         const struct outcome *outcome = &turn->entries[i].outcome;
-        wishes->commands[wishes->command_count++] = outcome->command_id;
+        if (!turn->are_facts) { /* a fact is no matter of how any command ended */
+            wishes->commands[wishes->command_count++] = outcome->command_id;
+        }
         if (!id_is_none(&outcome->order_id)) {
             wishes->orders[wishes->order_count++] = outcome->order_id;
-            if (outcome->type != CMD_ORDER_PLACE) { /* the placement's outcome: was it parked? */
+            if (!turn->are_facts && outcome->type != CMD_ORDER_PLACE) { /* the placement's outcome: was it parked? */
                 wishes->commands[wishes->command_count++] = outcome->order_id;
             }
         }
