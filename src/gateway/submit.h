@@ -21,6 +21,8 @@ struct submission {
     bool looking;               /* a question about it is under way */
     bool again;                 /* and has to be asked once more */
     bool heard;                 /* its outcome was announced */
+    bool doubted;               /* and yet its receipt was pending */
+    int64_t offset;             /* of the command in its mailbox, as the receipt has it */
     const char *order_json;     /* as announced, or NULL */
     size_t order_json_len;
     int64_t order_version;

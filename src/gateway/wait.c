@@ -1,13 +1,14 @@
 /* wait: finds the outcome of a command that was published, and answers with it.
  *
- * Called by submit.c. The announcement on the location's channel is the wake-up call; the receipt, and without Redis
- * the table of commands, is the word: it carries the fingerprint (whose outcome is this?) and the reasons with their
- * pointers.
- * Invariants: at most one question is under way; a missed announcement costs LOOK_AGAIN_US, not the outcome; when
- * the time is over, the answer is 202 as without a wait. */
+ * Called by submit.c. The announcement on the location's channel is the wake-up call; the receipt is the word: it
+ * carries the fingerprint (whose outcome is this?) and the reasons with their pointers. Where Redis is away, or was
+ * when the worker wrote the receipt, the table of commands has the word.
+ * Invariants: at most one question is under way; a missed announcement costs LOOK_AGAIN_US, not the outcome, and so
+ * does a lost receipt; when the time is over, the answer is 202 as without a wait. */
 #include "wait.h"
 
 #include "errand.h"
+#include "mailbox.h"
 #include "orders.h"
 #include "zapora/message.h"
 
@@ -116,18 +117,54 @@ static void on_table(struct call *call, struct errand *errand)
     }
 }
 
+static void ask_table(struct submission *submission)
+{
+    if (!errand_start_quietly(submission->call, &submission->command.id, sizeof(submission->command.id), look_in_table,
+                              on_table)) {
+        look_later(submission); /* never 503: it is stored */
+    }
+}
+
+static void on_tick(void *arg, enum zp_err err, const struct live_tick *tick)
+{
+    struct submission *submission = arg;
+    struct call *call = submission->call;
+    if (err == ZP_OK) {
+        mailbox_tick(call->loop, tick);
+    }
+    if (call_open(call)) {
+        bool is_passed = err == ZP_OK && submission->offset >= 0 && submission->offset < tick->next;
+        (is_passed ? ask_table : look_later)(submission);
+    }
+    call_release(call);
+}
+
+/* Either it is too early, or the receipt that says more was lost on its way to Redis: then the announcement came
+ * without it, or its partition's owner has gone past the command. */
+static void doubt(struct submission *submission, const struct live_receipt *pending)
+{
+    struct call *call = submission->call;
+    if (submission->heard && submission->doubted) {
+        ask_table(submission);
+    } else if (submission->heard) {
+        submission->doubted = true;
+        look_later(submission);
+    } else {
+        submission->offset = pending->offset;
+        call_hold(call);
+        live_hub_tick_get(call->loop->hub, submission->partition, on_tick, submission);
+    }
+}
+
 static void on_receipt(void *arg, enum zp_err err, const struct live_receipt *receipt)
 {
     struct submission *submission = arg;
     struct call *call = submission->call;
     if (call_open(call)) {
-        if (err == ZP_BUSY) {
-            if (!errand_start_quietly(call, &submission->command.id, sizeof(submission->command.id), look_in_table,
-                                      on_table)) {
-                look_later(submission); /* never 503: it is stored */
-            }
-        } else if (err != ZP_OK || !receipt->settled) {
-            look_later(submission);
+        if (err != ZP_OK) {
+            ask_table(submission);
+        } else if (!receipt->settled) {
+            doubt(submission, receipt);
         } else if (memcmp(receipt->fingerprint, submission->command.fingerprint, sizeof(receipt->fingerprint)) != 0) {
             submit_key_reused(submission);
         } else {

@@ -1,10 +1,12 @@
 """What the gateway still does while Kafka, PostgreSQL or Redis are away, and how it leaves."""
+import concurrent.futures
 import signal
 import threading
 import time
 import uuid
 
 from harness import eventually
+from test_redis_lost import push_failures
 
 
 def forget_connections(stack):
@@ -63,6 +65,7 @@ def test_a_redis_that_is_full_refuses_no_read(whole_stack):
         assert stack.order_reaches(known["id"], "preparing")["version"] == 2
         assert stack.order(known["id"], wait_past=1).json["version"] == 2
         assert stack.api("customer").get(f"/commands/{placed['id']}").expect(200).json["status"] == "applied"
+        assert stack.place(wait_s=15).expect(201).json["number"] > known["number"] + 1
         nobodys = stack.api("customer").get(f"/orders/{placed['id'][:24]}{uuid.uuid4().hex[:12]}").expect(503)
         assert nobodys.headers["Retry-After"]
     finally:
@@ -70,6 +73,43 @@ def test_a_redis_that_is_full_refuses_no_read(whole_stack):
     head = stack.sql("SELECT seq FROM locations WHERE location_id = %s", stack.location)[0][0]
     eventually(lambda: int(stack.redis("GET", "{%s}:head" % stack.location).split()[0]) == head, what="Redis caught up")
     assert [ticket["version"] for ticket in stack.board()["tickets"] if ticket["id"] == known["id"]] == [2]
+
+
+def pending_receipts(stack):
+    return {key for key in stack.redis("KEYS", "receipt:*") if stack.redis("GET", key).startswith("pending ")}
+
+
+def test_a_wait_hears_of_what_redis_did_not_take(whole_stack):
+    """A regression: it waited for a receipt that was lost with its push, although Redis was back long before."""
+    stack = whole_stack
+    known = stack.place(wait_s=10).expect(201).json
+    stack.api("customer").post(f"/orders/{known['id']}/cancel", {}).expect(202)
+    stack.order_reaches(known["id"], "cancelled")
+    full, before = stack.redis("CONFIG", "GET", "maxmemory")[1], pending_receipts(stack)
+    failures = push_failures(stack)
+    workers = ("worker-1", "worker-2")
+    kitchen = stack.new_api("kitchen")
+    basket, customer = stack.basket(), stack.new_api("customer")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        try:
+            for part in workers:
+                stack.freeze(part)
+            start = f"/orders/{known['id']}/start"
+            answers = [pool.submit(stack.place, basket, wait_s=30, api=customer),
+                       pool.submit(kitchen.post, start, {}, headers={"Prefer": "wait=30"})]
+            asked = eventually(lambda: len(found := pending_receipts(stack) - before) == 2 and found, what="both ask")
+            stack.redis("CONFIG", "SET", "maxmemory", "1")
+        finally:
+            for part in workers:
+                stack.thaw(part)
+        try:
+            ids = [key.partition(":")[2] for key in asked]
+            applied = "SELECT count(*) FROM commands WHERE command_id = ANY(%s::uuid[])"
+            eventually(lambda: stack.sql(applied, ids) == [(2,)], 30, what="both are applied")
+            eventually(lambda: push_failures(stack) > failures, 30, what="their push was lost")
+        finally:
+            stack.redis("CONFIG", "SET", "maxmemory", full)
+        assert [answer.result().status for answer in answers] == [201, 409]
 
 
 def gateway_looked_in_vain(stack, since):
