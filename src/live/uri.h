@@ -9,6 +9,11 @@
 #define URI_USER_SIZE     129
 #define URI_PASSWORD_SIZE 513
 
+struct live_address {
+    char host[URI_HOST_SIZE]; /* name or address, without brackets */
+    char port[URI_PORT_SIZE]; /* decimal */
+};
+
 struct live_uri {
     char host[URI_HOST_SIZE];         /* name or address, without brackets */
     char port[URI_PORT_SIZE];         /* decimal */
