@@ -203,7 +203,7 @@ void live_catch_up(struct place *place)
         place->live = true;
         live_watchers_live(place);
     }
-    if (place->read_serial != 0 || !live_connection_is_up(&place->hub->commands)) {
+    if (place->read_serial != 0 || !live_router_is_up(&place->hub->commands)) {
         return;
     }
     if (!place->checked) {

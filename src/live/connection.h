@@ -12,6 +12,7 @@
 struct call {
     struct call *next;
     int64_t deadline_us;
+    int64_t patience_us; /* on top of the connection's timeout */
     size_t wanted, got;
     /* One reply, which now belongs to the callee. */
     void (*on_reply)(struct call *call, redisReply *reply);

@@ -29,7 +29,7 @@ static void queue(struct connection *connection, struct call *call)
 {
     call->next = NULL;
     call->got = 0;
-    call->deadline_us = clock_mono_us() + connection->timeout_us;
+    call->deadline_us = clock_mono_us() + connection->timeout_us + call->patience_us;
     *connection->calls_end = call;
     connection->calls_end = &call->next;
     connection->call_count++;

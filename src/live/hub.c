@@ -27,14 +27,14 @@ static void on_wake(void *arg, bool readable, bool writable)
     }
 }
 
-static void notes_up(struct connection *connection)
+static void notes_up(struct router *router)
 {
-    live_places_up(connection->owner);
+    live_places_up(router->owner);
 }
 
-static void notes_down(struct connection *connection)
+static void notes_down(struct router *router)
 {
-    live_places_down(connection->owner);
+    live_places_down(router->owner);
 }
 
 static bool is_word(const redisReply *reply, const char *word)
@@ -42,38 +42,55 @@ static bool is_word(const redisReply *reply, const char *word)
     return reply->type == REDIS_REPLY_STRING && strcmp(reply->str, word) == 0;
 }
 
-/* [subscribe, channel, count], [message, channel, bytes]; a keepalive's answer and the like are passed over. */
-static void notes_message(struct connection *connection, redisReply *taken)
+/* [ssubscribe, channel, count], [smessage, channel, bytes]; a keepalive's answer and the like are passed over. */
+static void notes_message(struct router *router, redisReply *taken)
 {
     REPLY_CLEANUP redisReply *reply = taken;
     struct zp_id location_id;
     if (reply->type == REDIS_REPLY_ERROR) {
-        live_connection_doom(connection, reply->str);
+        live_router_doom(router, reply->str);
         return;
     }
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 || reply->element[1]->type != REDIS_REPLY_STRING ||
         !live_key_channel_parse(reply->element[1]->str, reply->element[1]->len, &location_id)) {
         return;
     }
-    struct place *place = live_place_find(connection->owner, &location_id);
+    struct place *place = live_place_find(router->owner, &location_id);
     if (place == NULL) {
         return;
     }
-    if (is_word(reply->element[0], "subscribe")) {
+    if (is_word(reply->element[0], "ssubscribe")) {
         live_place_confirmed(place);
-    } else if (is_word(reply->element[0], "message") && reply->element[2]->type == REDIS_REPLY_STRING) {
+    } else if (is_word(reply->element[0], "sunsubscribe") && place->hearing == PLACE_HEARD) {
+        live_router_doom(router, "a channel has moved"); /* nobody here gave it up */
+    } else if (is_word(reply->element[0], "smessage") && reply->element[2]->type == REDIS_REPLY_STRING) {
         live_place_note(place, reply->element[2]->str, reply->element[2]->len);
     }
 }
 
-static void init_connection(struct live_hub *hub, struct connection *connection)
+static enum zp_err init_router(struct live_hub *hub, struct router *router)
 {
-    connection->uri = &hub->uri;
-    connection->reactor = &hub->reactor;
-    connection->timeout_us = hub->settings.timeout_ms * 1000;
-    connection->keepalive_us = KEEPALIVE_US;
-    connection->owner = hub;
-    live_connection_init(connection, OUT_BYTES_MAX);
+    router->uri = &hub->uri;
+    router->reactor = &hub->reactor;
+    router->timeout_us = hub->settings.timeout_ms * 1000;
+    router->keepalive_us = KEEPALIVE_US;
+    router->owner = hub;
+    return live_router_init(router, OUT_BYTES_MAX);
+}
+
+static enum zp_err init_routers(struct live_hub *hub, char why[LIVE_WHY_SIZE])
+{
+    hub->notes.on_up = notes_up;
+    hub->notes.on_down = notes_down;
+    hub->notes.on_message = notes_message;
+    hub->notes.guide = hub->uri.seed_count > 1 ? &hub->commands : NULL;
+    enum zp_err err = init_router(hub, &hub->commands);
+    err = err == ZP_OK ? init_router(hub, &hub->notes) : err;
+    if (err != ZP_OK) {
+        live_router_finish(&hub->commands);
+        (void)snprintf(why, LIVE_WHY_SIZE, "no memory");
+    }
+    return err;
 }
 
 static enum zp_err watch_wake(struct live_hub *hub, char why[LIVE_WHY_SIZE])
@@ -120,17 +137,15 @@ enum zp_err live_hub_create(const struct live_hub_settings *settings, const stru
     if (err == ZP_OK) {
         err = watch_wake(hub, why);
     }
+    if (err == ZP_OK) {
+        err = init_routers(hub, why);
+    }
     if (err != ZP_OK) {
         hub_free(hub);
         return err;
     }
-    init_connection(hub, &hub->commands);
-    init_connection(hub, &hub->notes);
-    hub->notes.on_up = notes_up;
-    hub->notes.on_down = notes_down;
-    hub->notes.on_message = notes_message;
-    live_connection_tick(&hub->commands, hub->now_us);
-    live_connection_tick(&hub->notes, hub->now_us);
+    live_router_tick(&hub->commands, hub->now_us);
+    live_router_tick(&hub->notes, hub->now_us);
     *ret_hub = hub;
     return ZP_OK;
 }
@@ -142,8 +157,8 @@ void live_hub_destroy(struct live_hub *hub)
     }
     ZP_ASSERT(hub->walking == 0);
     hub->closing = true;
-    live_connection_finish(&hub->notes);
-    live_connection_finish(&hub->commands);
+    live_router_finish(&hub->notes);
+    live_router_finish(&hub->commands);
     while (hub->settled != NULL) {
         for (struct question *question = hub->settled; question != NULL; question = question->next) {
             question->err = ZP_BUSY;
@@ -157,19 +172,19 @@ void live_hub_destroy(struct live_hub *hub)
 void live_hub_tick(struct live_hub *hub, int64_t mono_us)
 {
     hub->now_us = mono_us;
-    live_connection_tick(&hub->commands, mono_us);
-    live_connection_tick(&hub->notes, mono_us);
+    live_router_tick(&hub->commands, mono_us);
+    live_router_tick(&hub->notes, mono_us);
     live_places_tick(hub);
 }
 
 bool live_hub_connected(const struct live_hub *hub)
 {
-    return live_connection_is_up(&hub->commands) && live_connection_is_up(&hub->notes);
+    return live_router_is_up(&hub->commands) && live_router_is_up(&hub->notes);
 }
 
 const char *live_hub_trouble(const struct live_hub *hub)
 {
-    return live_connection_is_up(&hub->commands) ? hub->notes.why : hub->commands.why;
+    return live_router_why(live_router_is_up(&hub->commands) ? &hub->notes : &hub->commands);
 }
 
 /* ---- being told ------------------------------------------------------------------------------------------------- */

@@ -2,8 +2,8 @@
 #ifndef ZAPORA_LIVE_HUB_H
 #define ZAPORA_LIVE_HUB_H
 
-#include "connection.h"
 #include "place.h"
+#include "router.h"
 
 #define HUB_EVENTS_MAX 200 /* events handed out at once */
 
@@ -18,7 +18,7 @@ struct live_hub {
     struct live_hub_settings settings; /* its uri is not kept */
     struct live_uri uri;
     struct live_reactor reactor;
-    struct connection commands, notes;
+    struct router commands, notes;
     struct question *settled, **settled_end; /* answered, not told yet */
     int wake_fd;                             /* readable when something is settled */
     void *wake_handle;

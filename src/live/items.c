@@ -268,7 +268,7 @@ static void add_word(struct window *window, const struct live_note *note)
     }
     struct buffer *out = live_push_out(window->push);
     live_request(out, 3);
-    live_request_text(out, "PUBLISH");
+    live_request_text(out, "SPUBLISH");
     live_request_key(out, live_key_channel(&note->location_id));
     live_request_note(out, &frame);
 }

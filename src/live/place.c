@@ -52,23 +52,23 @@ static void each(struct live_hub *hub, void (*visit)(struct place *place))
 
 static void send_channel(struct place *place, const char *command)
 {
-    struct buffer *out = &place->hub->notes.out;
+    struct buffer *out = live_router_out(&place->hub->notes);
     size_t before = out->len;
     live_request(out, 2);
     live_request_text(out, command);
     live_request_key(out, live_key_channel(&place->location_id));
     if (out->err != ZP_OK) {
         out->len = before;
-        live_connection_doom(&place->hub->notes, "too much to send");
+        live_router_doom(&place->hub->notes, "too much to send");
         return;
     }
-    live_connection_send(&place->hub->notes, NULL);
+    live_router_send(&place->hub->notes, NULL);
 }
 
 static void subscribe(struct place *place)
 {
-    if (live_connection_is_up(&place->hub->notes)) {
-        send_channel(place, "SUBSCRIBE");
+    if (live_router_is_up(&place->hub->notes)) {
+        send_channel(place, "SSUBSCRIBE");
         place->hearing = PLACE_ASKED;
     }
 }
@@ -84,8 +84,8 @@ static void close_idle(struct place **link)
 {
     struct place *place = *link;
     ZP_ASSERT(place->hub->walking == 0 && place->watchers == NULL && place->waiters == NULL);
-    if (place->hearing != PLACE_SILENT && live_connection_is_up(&place->hub->notes)) {
-        send_channel(place, "UNSUBSCRIBE");
+    if (place->hearing != PLACE_SILENT && live_router_is_up(&place->hub->notes)) {
+        send_channel(place, "SUNSUBSCRIBE");
     }
     *link = place->next;
     place->hub->places.count--;

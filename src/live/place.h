@@ -11,7 +11,7 @@ struct live_hub;
 
 enum place_hearing {
     PLACE_SILENT, /* not subscribed on this connection */
-    PLACE_ASKED,  /* SUBSCRIBE is on its way */
+    PLACE_ASKED,  /* SSUBSCRIBE is on its way */
     PLACE_HEARD,  /* confirmed: every later note comes in */
 };
 

@@ -2,16 +2,16 @@
 #ifndef ZAPORA_LIVE_PUSH_H
 #define ZAPORA_LIVE_PUSH_H
 
-#include "connection.h"
+#include "router.h"
 #include "scripts.h"
 
 #define PUSH_REQUESTS_MAX  512                   /* commands in one window */
 #define PUSH_WINDOW_BYTES  ((size_t)1024 * 1024) /* a window is sent when it is this full */
 #define PUSH_OUT_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
-/* What the connection's reactor watches: its one descriptor. */
+/* A descriptor that the reactor watches. */
 struct push_watch {
-    int fd; /* -1: nothing */
+    int fd; /* -1: free */
     bool read, write;
     void (*on_ready)(void *arg, bool readable, bool writable);
     void *arg;
@@ -21,8 +21,8 @@ struct live_push {
     struct live_settings settings; /* its uri is not kept */
     struct live_uri uri;
     struct live_reactor reactor;
-    struct push_watch watch;
-    struct connection connection;
+    struct push_watch watches[ROUTER_NODES_MAX];
+    struct router router;
     char push_sha[SCRIPT_SHA_SIZE]; /* of LIVE_SCRIPT_PUSH on this connection's server, "" unknown */
 };
 

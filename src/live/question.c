@@ -32,7 +32,7 @@ static void on_reply(struct call *call, redisReply *reply)
     struct question *question = (struct question *)call;
     question->replies[call->got - 1] = reply;
     if (live_reply_is_outage(reply)) {
-        live_connection_doom(&question->hub->commands, reply->str);
+        live_router_doom(&question->hub->commands, reply->str);
     }
 }
 
@@ -67,19 +67,22 @@ struct buffer *live_question_begin(struct question *question, size_t replies)
     ZP_ASSERT(replies <= QUESTION_REPLIES_MAX);
     question->call.wanted = replies;
     question->refused =
-        hub->closing || !live_connection_is_up(&hub->commands) || hub->commands.call_count >= hub->settings.pending_max;
+        hub->closing || !live_router_is_up(&hub->commands) ||
+                        live_router_calls(&hub->commands) >= hub->settings.pending_max;
     if (question->refused) {
         refused_out = nowhere();
         return &refused_out;
     }
-    question->rollback_len = hub->commands.out.len;
-    return &hub->commands.out;
+    struct buffer *out = live_router_out(&hub->commands);
+    question->rollback_len = out->len;
+    return out;
 }
 
 void live_question_send(struct question *question)
 {
-    struct buffer *out = &question->hub->commands.out;
-    if (!question->refused && out->err != ZP_OK) {
+    struct router *router = &question->hub->commands;
+    struct buffer *out = live_router_out(router);
+    if (!question->refused && (out->err != ZP_OK || !live_router_reaches(router))) {
         out->len = question->rollback_len;
         out->err = ZP_OK;
         question->refused = true;
@@ -88,7 +91,7 @@ void live_question_send(struct question *question)
         live_question_settle(question, ZP_BUSY);
         return;
     }
-    live_connection_send(&question->hub->commands, &question->call);
+    live_router_send(router, &question->call);
 }
 
 void live_question_settle(struct question *question, enum zp_err err)

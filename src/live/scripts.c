@@ -65,7 +65,7 @@ const char LIVE_SCRIPT_PUSH[] =
     "if #add > 0 then call('ZADD', KEYS[3], unpack(add)) end\n"
     "if #rem > 0 then call('ZREM', KEYS[3], unpack(rem)) end\n"
     "call('SET', KEYS[1], ARGV[2])\n"
-    "for i = from, count do call('PUBLISH', ARGV[3], ARGV[7 + i]) end\n"
+    "for i = from, count do call('SPUBLISH', ARGV[3], ARGV[7 + i]) end\n"
     "return 0\n";
 
 /* Replaces all that is kept of a location.
@@ -95,7 +95,7 @@ const char LIVE_SCRIPT_REFILL[] =
     "  redis.call('ZADD', KEYS[3], unpack(ARGV, at + i, at + math.min(i + 999, 2 * tickets)))\n"
     "end\n"
     "redis.call('SET', KEYS[1], ARGV[2])\n"
-    "redis.call('PUBLISH', ARGV[3], ARGV[4])\n"
+    "redis.call('SPUBLISH', ARGV[3], ARGV[4])\n"
     "return 1\n";
 
 /* Reads a board in one piece. Since a script may touch only the keys it is given, the reader says which snapshots it

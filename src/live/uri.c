@@ -1,4 +1,4 @@
-/* uri: reads redis://[[user]:password@]host[:port][/db].
+/* uri: reads redis://[[user]:password@]host[:port][,host[:port]…][/db].
  *
  * Called by both sides when they are created. Invariant: a sentence about a fault never repeats the URI, since it may
  * hold a password. */
@@ -84,7 +84,7 @@ static enum zp_err take_credentials(const char *from, size_t len, struct live_ur
     return ZP_OK;
 }
 
-static enum zp_err take_place(const char *from, size_t len, struct live_uri *uri, char why[LIVE_WHY_SIZE])
+static enum zp_err take_place(const char *from, size_t len, struct live_address *address, char why[LIVE_WHY_SIZE])
 {
     const char *host = from, *end = from + len, *host_end;
     if (len > 0 && *from == '[') {
@@ -99,7 +99,7 @@ static enum zp_err take_place(const char *from, size_t len, struct live_uri *uri
         host_end = host_end == NULL ? end : host_end;
         from = host_end;
     }
-    if (host_end == host || !take(host, (size_t)(host_end - host), uri->host, sizeof(uri->host))) {
+    if (host_end == host || !take(host, (size_t)(host_end - host), address->host, sizeof(address->host))) {
         return refuse(why, "the host of the Redis URI is missing, too long or has a bad escape");
     }
     int64_t port = 6379;
@@ -107,7 +107,29 @@ static enum zp_err take_place(const char *from, size_t len, struct live_uri *uri
         (*from != ':' || !take_number(from + 1, (size_t)(end - from - 1), PORT_MAX, &port) || port == 0)) {
         return refuse(why, "the port of the Redis URI must be a number from 1 to 65535");
     }
-    (void)snprintf(uri->port, sizeof(uri->port), "%u", (unsigned)(port & 0xffff));
+    (void)snprintf(address->port, sizeof(address->port), "%u", (unsigned)(port & 0xffff));
+    return ZP_OK;
+}
+
+/* One host, or those of a cluster, with commas between. */
+static enum zp_err take_places(const char *from, size_t len, struct live_uri *uri, char why[LIVE_WHY_SIZE])
+{
+    const char *end = from + len;
+    for (bool more = true; more;) {
+        const char *comma = memchr(from, ',', (size_t)(end - from));
+        more = comma != NULL;
+        if (uri->seed_count == URI_SEEDS_MAX) {
+            return refuse(why, "the Redis URI names more than 16 hosts; some of a cluster's are enough");
+        }
+        enum zp_err err = take_place(from, (size_t)((more ? comma : end) - from), &uri->seeds[uri->seed_count], why);
+        if (err != ZP_OK) {
+            return err;
+        }
+        uri->seed_count++;
+        from = more ? comma + 1 : end;
+    }
+    memcpy(uri->host, uri->seeds[0].host, sizeof(uri->host));
+    memcpy(uri->port, uri->seeds[0].port, sizeof(uri->port));
     return ZP_OK;
 }
 
@@ -132,12 +154,15 @@ enum zp_err live_uri_parse(const char *text, struct live_uri *ret_uri, char why[
         len -= (size_t)(at + 1 - text);
         text = at + 1;
     }
-    enum zp_err err = take_place(text, len, &uri, why);
+    enum zp_err err = take_places(text, len, &uri, why);
     if (err != ZP_OK) {
         return err;
     }
     if (slash != NULL && slash[1] != '\0' && !take_number(slash + 1, strlen(slash + 1), DB_MAX, &uri.db)) {
         return refuse(why, "the database of the Redis URI must be a number");
+    }
+    if (uri.seed_count > 1 && uri.db != 0) {
+        return refuse(why, "a Redis cluster has no databases: the URI of several hosts ends with /0 or none");
     }
     *ret_uri = uri;
     return ZP_OK;

@@ -24,7 +24,7 @@ const struct setting WORKER_SETTINGS[] = {
     { ROW(receipt_ttl_s), .kind = SETTING_INT, .fallback = "3600", .min = 60, .max = 604800,
       .help = "Seconds that a command's receipt stays in Redis." },
     { ROW(redis), .kind = SETTING_STR, .fallback = "redis://127.0.0.1:6379/0", .min = 1, .max = 2000,
-      .help = "Redis, as redis://[[user]:password@]host:port/db." },
+      .help = "Redis, as redis://[[user]:password@]host:port/db; several hosts, with commas, are nodes of a cluster." },
     { ROW(watchdog_ms), .kind = SETTING_INT, .fallback = "30000", .min = 20000, .max = 600000,
       .help = "A thread that does not come round for so long ends the process to be restarted, in milliseconds; /livez "
               "fails after half of it." },

@@ -42,7 +42,7 @@ static enum zp_err a_note_is_written(void)
 {
     buffer_reset(&out);
     live_request(&out, 3);
-    live_request_text(&out, "PUBLISH");
+    live_request_text(&out, "SPUBLISH");
     live_request_key(&out, live_key_channel(&frame.note.location_id));
     live_request_note(&out, &frame);
     live_request_get(&out, live_key_head(&frame.note.location_id));

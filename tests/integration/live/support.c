@@ -100,7 +100,7 @@ bool client_says(redisContext *client, const char *want, const char *format, ...
 redisContext *client_listen(const char *uri, const struct zp_id *location_id)
 {
     redisContext *client = client_open(uri);
-    freeReplyObject(client_ask(client, "SUBSCRIBE %s", live_key_channel(location_id).text));
+    freeReplyObject(client_ask(client, "SSUBSCRIBE %s", live_key_channel(location_id).text));
     return client;
 }
 
@@ -111,7 +111,7 @@ struct note_frame client_hear(redisContext *client, redisReply **ret_reply)
     assert_int_equal(redisGetReply(client, &reply), REDIS_OK);
     *ret_reply = reply;
     assert_int_equal((*ret_reply)->elements, 3);
-    assert_string_equal((*ret_reply)->element[0]->str, "message");
+    assert_string_equal((*ret_reply)->element[0]->str, "smessage");
     assert_true(live_note_decode((*ret_reply)->element[2]->str, (*ret_reply)->element[2]->len, &frame));
     return frame;
 }

@@ -40,7 +40,7 @@ struct live_push *push_open(const char *uri, int64_t timeout_ms);
 int push_events(struct live_push *push, const struct history *history, int64_t first, int64_t last);
 /* The head as Redis has it; false when there is none. */
 bool push_head(struct live_push *push, const struct zp_id *location_id, struct live_head *ret_head);
-/* Puts an event into Redis as a push does, but nobody is told: a lost PUBLISH. */
+/* Puts an event into Redis as a push does, but nobody is told: a lost SPUBLISH. */
 void push_silently(redisContext *client, const struct history *history, int64_t seq);
 /* Replaces what Redis has by the history, whatever is there. */
 void refill_all(struct live_push *push, const struct history *history);

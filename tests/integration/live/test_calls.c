@@ -42,11 +42,19 @@ static void close_push(void)
     history_destroy(history);
 }
 
+/* What a backoff is for is no question here. */
+static void hurry(struct router *router)
+{
+    for (size_t i = 0; i < router->node_count; i++) {
+        router->nodes[i]->connection.retry_at_us = 0;
+    }
+}
+
 static void come_up(void)
 {
     int64_t until_us = clock_mono_us() + PATIENCE_US;
     while (live_push_ready(push) != ZP_OK && clock_mono_us() < until_us) {
-        push->connection.retry_at_us = 0; /* what a backoff is for is no question here */
+        hurry(&push->router);
         (void)poll(NULL, 0, 1);
     }
 }
@@ -194,7 +202,8 @@ static bool comes_up(void)
 {
     int64_t until_us = clock_mono_us() + PATIENCE_US;
     while (!live_hub_connected(ears.hub) && clock_mono_us() < until_us) {
-        ears.hub->commands.retry_at_us = ears.hub->notes.retry_at_us = 0;
+        hurry(&ears.hub->commands);
+        hurry(&ears.hub->notes);
         ears_turn(&ears);
     }
     return live_hub_connected(ears.hub);

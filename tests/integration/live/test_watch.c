@@ -263,7 +263,7 @@ static void publish_as(struct scene *scene, enum note_kind kind, const struct li
     struct buffer bytes;
     buffer_init(&bytes, NOTE_BYTES_MAX);
     live_note_encode(&frame, &bytes);
-    freeReplyObject(client_ask(scene->client, "PUBLISH %s %b", live_key_channel(&note->location_id).text,
+    freeReplyObject(client_ask(scene->client, "SPUBLISH %s %b", live_key_channel(&note->location_id).text,
                                (void *)bytes.data, bytes.len));
     buffer_finish(&bytes);
 }
@@ -503,12 +503,12 @@ static void a_late_reply_is_dropped(void **state)
     watching_begin(&all, scene->ears, &scene->history->location_id, ID_NONE);
     WAIT_FOR(scene->ears, all.live);
     struct place *place = live_place_find(scene->ears->hub, &scene->history->location_id);
-    WAIT_FOR(scene->ears, scene->ears->hub->commands.call_count == 0);
+    WAIT_FOR(scene->ears, live_router_calls(&scene->ears->hub->commands) == 0);
     place->checked = false;
     live_catch_up(place);
     assert_int_not_equal(place->read_serial, 0);
     live_place_restart(place, &(struct live_head){ .seq = 3 }, false);
-    while (scene->ears->hub->commands.call_count > 0) {
+    while (live_router_calls(&scene->ears->hub->commands) > 0) {
         reactor_turn(&scene->ears->reactor, 1000);
     }
     assert_int_equal(place->ring.head.seq, 3);
@@ -557,7 +557,7 @@ static void there_are_only_so_many_places(void **state)
 static int64_t subscribers(struct scene *scene)
 {
     redisReply *reply =
-        client_ask(scene->client, "PUBSUB NUMSUB %s", live_key_channel(&scene->history->location_id).text);
+        client_ask(scene->client, "PUBSUB SHARDNUMSUB %s", live_key_channel(&scene->history->location_id).text);
     int64_t count = reply->element[1]->integer;
     freeReplyObject(reply);
     return count;

@@ -35,6 +35,27 @@ static void uris_are_read(void **state)
     }
 }
 
+static void several_hosts_are_a_cluster(void **state)
+{
+    (void)state;
+    struct live_uri uri;
+    char why[LIVE_WHY_SIZE];
+    assert_int_equal(live_uri_parse("redis://hub:secret@a:7001,[::1]:7002,c/0", &uri, why), ZP_OK);
+    assert_int_equal(uri.seed_count, 3);
+    assert_string_equal(uri.seeds[0].host, "a");
+    assert_string_equal(uri.seeds[0].port, "7001");
+    assert_string_equal(uri.seeds[1].host, "::1");
+    assert_string_equal(uri.seeds[1].port, "7002");
+    assert_string_equal(uri.seeds[2].host, "c");
+    assert_string_equal(uri.seeds[2].port, "6379");
+    assert_string_equal(uri.host, "a");
+    assert_string_equal(uri.password, "secret");
+    assert_int_equal(live_uri_parse("redis://a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p", &uri, why), ZP_OK);
+    assert_int_equal(uri.seed_count, URI_SEEDS_MAX);
+    assert_int_equal(live_uri_parse("redis://a", &uri, why), ZP_OK);
+    assert_int_equal(uri.seed_count, 1);
+}
+
 static void uris_are_refused(void **state)
 {
     (void)state;
@@ -47,6 +68,10 @@ static void uris_are_refused(void **state)
         { "TLS", "rediss://:hunter2@cache" },
         { "a socket", "unix:///run/redis" },
         { "no host", "redis://" },
+        { "no host after a comma", "redis://:hunter2@a," },
+        { "no host between commas", "redis://:hunter2@a,,b" },
+        { "a cluster with a database", "redis://:hunter2@a,b/1" },
+        { "too many hosts", "redis://a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q" },
         { "no host but a port", "redis://:6379" },
         { "no host but a database", "redis:///1" },
         { "no host after a password", "redis://:hunter2@" },
@@ -144,6 +169,7 @@ int main(void)
     crypto_start();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(uris_are_read),
+        cmocka_unit_test(several_hosts_are_a_cluster),
         cmocka_unit_test(uris_are_refused),
         cmocka_unit_test(long_parts_are_refused),
         cmocka_unit_test(create_says_what_is_wrong),
