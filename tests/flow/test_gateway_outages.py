@@ -33,7 +33,7 @@ def test_without_redis_orders_go_on_and_reads_fall_back(whole_stack):
     known = stack.place(wait_s=10).expect(201).json
     with kitchen.events(f"/locations/{stack.location}/events", timeout_s=60) as stream:
         next(stream)
-        stack.kill("redis")
+        stack.kill_server("redis")
         eventually(lambda: verdict(stack, "redis") == (False, True), what="redis is degraded, the gateway ready")
         placed = stack.place(basket, key=key).expect(202).json
         assert stack.place(basket, key=key).expect(202).json["id"] == placed["id"]

@@ -17,7 +17,7 @@ def test_the_env_file_says_what_the_contract_names(stack):
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", env[key]), key
     assert re.fullmatch(r"127\.0\.0\.1:\d+(,127\.0\.0\.1:\d+){0,2}", env["ZAPORA_KAFKA"])
     assert re.fullmatch(r"postgresql://zapora:\w+@127\.0\.0\.1:\d+/zapora", env["ZAPORA_POSTGRES"])
-    assert re.fullmatch(r"redis://127\.0\.0\.1:\d+/0", env["ZAPORA_REDIS"])
+    assert re.fullmatch(r"redis://127\.0\.0\.1:\d+(,127\.0\.0\.1:\d+){0,5}/0", env["ZAPORA_REDIS"])
     uuid.UUID(env["ZAPORA_DEMO_LOCATION"])
     for role in ("CUSTOMER", "KITCHEN", "MANAGER", "ADMIN"):
         assert env[f"ZAPORA_DEMO_{role}_EMAIL"] == f"{role.lower()}@demo.example"

@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 KEEP_ALIVE_S = 5
 # The servers, what the env file calls the number of their processes, and how many there are without a word.
 SERVERS = {"kafka": ("ZAPORA_LOCAL_BROKERS", 1), "postgres": (None, 1), "pgbouncer": ("ZAPORA_LOCAL_PGBOUNCER", 0),
-           "replica": ("ZAPORA_LOCAL_REPLICA", 0), "redis": (None, 1)}
+           "replica": ("ZAPORA_LOCAL_REPLICA", 0), "redis": ("ZAPORA_LOCAL_REDIS_NODES", 1)}
 
 
 def eventually(probe, timeout_s=15, every_s=0.05, what=None):
@@ -357,9 +357,40 @@ class Stack:
                 if not again:
                     raise
 
+    def redis_addresses(self):
+        """Of every node, in the order of their parts."""
+        places = urllib.parse.urlsplit(self.env["ZAPORA_REDIS"]).netloc.split(",")
+        return [(host, int(port)) for host, _, port in (place.rpartition(":") for place in places)]
+
     def redis(self, *words):
-        parts = urllib.parse.urlsplit(self.env["ZAPORA_REDIS"])
-        return redis_command((parts.hostname, parts.port), *words)
+        """Goes to the node that has the key, DEL one key after the other; CONFIG, FLUSHALL and KEYS go to all."""
+        if words[0] in ("CONFIG", "FLUSHALL", "KEYS"):
+            return self._redis_everywhere(*words)
+        if words[0] == "DEL" and len(words) > 2:
+            return sum(self.redis("DEL", key) for key in words[1:])
+        addresses = self.redis_addresses()
+        for address in addresses:
+            try:
+                return redis_command(address, *words)
+            except ConnectionError:
+                if address == addresses[-1]:
+                    raise
+            except RedisError as error:
+                if not str(error).startswith("MOVED "):
+                    raise
+                host, _, port = str(error).split()[2].rpartition(":")
+                return redis_command((host, int(port)), *words)
+
+    def _redis_everywhere(self, *words):
+        """The first one's answer, or all keys; a replica keeps what its primary has."""
+        answers = []
+        for address in self.redis_addresses():
+            try:
+                answers.append(redis_command(address, *words))
+            except RedisError as error:
+                if not str(error).startswith("READONLY "):
+                    raise
+        return sorted({key for answer in answers for key in answer}) if words[0] == "KEYS" else answers[0]
 
     def zapora(self, *arguments, check=True, stdin=None, timeout_s=60):
         """Runs the program with the stack's settings: the finished process, with stdout and stderr as text."""

@@ -16,7 +16,7 @@ state_init() {
     build_dir=$(state_build_dir)
     # These are this script's own settings; a role must not take them for its.
     export -n ZAPORA_LOCAL_DIR ZAPORA_BUILD_DIR ZAPORA_MESON_ARGS ZAPORA_WORKERS ZAPORA_GATEWAYS
-    export -n ZAPORA_BROKERS ZAPORA_PGBOUNCER ZAPORA_REPLICA ZAPORA_KAFKA_JVM_OPTIONS
+    export -n ZAPORA_BROKERS ZAPORA_REDIS_CLUSTER ZAPORA_PGBOUNCER ZAPORA_REPLICA ZAPORA_KAFKA_JVM_OPTIONS
 }
 
 # An explicit folder, else the one the stack was made with, else one inside the state.
@@ -139,14 +139,14 @@ env_add_address() { # env_add_address KEY PREFIX [SUFFIX]: with a port of its ow
     env_add "$1" "${2}127.0.0.1:$port_taken${3:-}"
 }
 
-env_add_addresses() { # env_add_addresses KEY COUNT: host:port, COUNT of them with commas between
+env_add_addresses() { # env_add_addresses KEY COUNT [PREFIX [SUFFIX]]: host:port, COUNT of them with commas between
     local number list=''
     env_has "$1" && return
     for ((number = 1; number <= $2; number++)); do
         port_take
         list+=,127.0.0.1:$port_taken
     done
-    env_add "$1" "${list#,}"
+    env_add "$1" "${3:-}${list#,}${4:-}"
 }
 
 port_is_free() {
@@ -174,19 +174,22 @@ state_switch() { # state_switch VARIABLE
 
 # Writes what is missing in the env file, and the two key files. Later calls change nothing.
 state_fill_env() {
-    local workers gateways brokers pgbouncer replica
+    local workers gateways brokers pgbouncer replica redis=1
     workers=$(state_count ZAPORA_WORKERS 2)
     gateways=$(state_count ZAPORA_GATEWAYS 1)
     brokers=$(state_count ZAPORA_BROKERS 1)
     ((brokers == 1 || brokers == 3)) || die "ZAPORA_BROKERS: \"$brokers\" is neither 1 nor 3"
     pgbouncer=$(state_switch ZAPORA_PGBOUNCER)
     replica=$(state_switch ZAPORA_REPLICA)
+    env_has ZAPORA_REDIS || [[ $(state_switch ZAPORA_REDIS_CLUSTER) == 0 ]] || redis=6
     if [[ ! -e $env_file ]]; then
         env_new='# Written by deploy/local/up, once: what is here survives each later up. To use it in a shell:'$'\n'
         env_new+="#   set -a; . $(quote "$env_file"); set +a"$'\n'
     fi
     env_set ZAPORA_BIN "$build_dir/$build_target"
-    state_fill_ports "$gateways" "$workers" "$brokers"
+    env_add ZAPORA_LOCAL_REDIS_CLUSTER $((redis > 1))
+    env_add ZAPORA_LOCAL_REDIS_NODES "$redis"
+    state_fill_ports "$gateways" "$workers" "$brokers" "$redis"
     env_add ZAPORA_LOCAL_PGBOUNCER "$pgbouncer"
     env_add ZAPORA_LOCAL_REPLICA "$replica"
     ((pgbouncer == 0)) || state_fill_reader ZAPORA_POSTGRES_READ
@@ -219,7 +222,8 @@ state_fill_ports() {
     done
     env_add_addresses ZAPORA_KAFKA "$3"
     env_add_addresses ZAPORA_LOCAL_KAFKA_CONTROLLER "$3"
-    env_add_address ZAPORA_REDIS redis:// /0
+    env_add_addresses ZAPORA_REDIS "$4" redis:// /0
+    (($4 == 1)) || env_add_addresses ZAPORA_LOCAL_REDIS_BUS "$4"
     if ! env_has ZAPORA_POSTGRES; then
         port_take
         address=127.0.0.1:$port_taken
@@ -272,6 +276,9 @@ state_backing() { # fills the array backing
     [[ $(env_read ZAPORA_LOCAL_PGBOUNCER) != 1 ]] || backing+=(pgbouncer)
     [[ $(env_read ZAPORA_LOCAL_REPLICA) != 1 ]] || backing+=(replica)
     backing+=(redis)
+    for ((number = 2; number <= $(env_read ZAPORA_LOCAL_REDIS_NODES || printf 1); number++)); do
+        backing+=("redis-$number")
+    done
 }
 
 # "host:port" of a URL such as http://host:port/… or postgresql://user:password@host:port/…
