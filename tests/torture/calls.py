@@ -12,7 +12,8 @@ import sys
 NEVER = r"""__\w+ _exit abort alphasort64 clock_gettime clock_nanosleep close closedir fclose free getenv getrusage gai_strerror freeaddrinfo
     mem\w+ str\w+ qsort signal sig\w+ sysconf stdout
     (v?f?|v?sn)printf fputc fwrite
-    crypto_generichash_\w+ crypto_hash_sha256 crypto_pwhash_str_needs_rehash randombytes_buf sodium_\w+
+    crypto_generichash_\w+ crypto_hash_sha256 crypto_shorthash crypto_pwhash_str_needs_rehash randombytes_buf
+    sodium_\w+
     json_(array_get|array_size|delete|integer_value|object_\w+|string_length|string_value)
     PQ(backendPID|clear|cmdTuples|conninfoFree|errorMessage|finish|freemem|isBusy|ntuples|status|socket)
     PQ(get(isnull|length|value)|result\w+|setNoticeReceiver|transactionStatus)
