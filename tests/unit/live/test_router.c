@@ -56,6 +56,13 @@ static void router_begin(struct router *router)
     assert_int_equal(live_router_init(router, 1 << 20), ZP_OK);
 }
 
+/* Begins, and reaches every primary. */
+static void router_whole(struct router *router)
+{
+    router_begin(router);
+    UNTIL(router->is_whole, router, NULL);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -91,8 +98,7 @@ static void commands_go_to_their_servers_and_answers_come_in_order(void **state)
     (void)state;
     struct router router = { .on_up = NULL };
     struct probe probe;
-    router_begin(&router);
-    UNTIL(router.is_whole, &router, NULL);
+    router_whole(&router);
     assert_int_equal(router.connects, 1);
     ask(&router, &probe, 4, abc);
     UNTIL(probe.ended, &router, NULL);
@@ -116,8 +122,7 @@ static void a_moved_slot_is_followed_and_remembered(void **state)
     (void)state;
     struct router router = { .on_up = NULL };
     struct probe probe;
-    router_begin(&router);
-    UNTIL(router.is_whole, &router, NULL);
+    router_whole(&router);
     world.answer = moves_a;
     world.owner[2] = 1; /* as the next map says, too */
     int told = world.maps_told;
@@ -149,8 +154,7 @@ static void a_slot_that_moved_to_a_stranger_waits_for_the_map(void **state)
     struct router router = { .on_up = NULL };
     struct probe probe;
     world.owner[2] = 1;
-    router_begin(&router);
-    UNTIL(router.is_whole, &router, NULL);
+    router_whole(&router);
     assert_int_equal(router.node_count, 2);
     world.answer = moves_a_to_a_new_one;
     world.owner[2] = 2;
@@ -173,8 +177,7 @@ static void a_redirect_without_a_host_means_that_of_who_said_so(void **state)
     (void)state;
     struct router router = { .on_up = NULL };
     struct probe probe;
-    router_begin(&router);
-    UNTIL(router.is_whole, &router, NULL);
+    router_whole(&router);
     world.answer = asks_without_a_host;
     ask(&router, &probe, 1, abc);
     UNTIL(probe.ended, &router, NULL);
@@ -195,8 +198,7 @@ static void an_asked_command_finds_a_server_that_has_no_slot_yet(void **state)
     struct router router = { .on_up = NULL };
     struct probe probe;
     world.owner[2] = 1;
-    router_begin(&router);
-    UNTIL(router.is_whole, &router, NULL);
+    router_whole(&router);
     world.answer = asks_for_a_elsewhere;
     ask(&router, &probe, 2, abc);
     UNTIL(probe.ended, &router, NULL);
@@ -217,8 +219,7 @@ static void a_server_that_nobody_reaches_is_not_waited_for_for_ever(void **state
     struct router router = { .on_up = NULL };
     struct probe probe;
     world.owner[2] = 1;
-    router_begin(&router);
-    UNTIL(router.is_whole, &router, NULL);
+    router_whole(&router);
     world.answer = asks_for_a_elsewhere;
     world_kill(2);
     ask(&router, &probe, 2, abc);
@@ -240,8 +241,7 @@ static void an_asked_command_goes_there_once(void **state)
     (void)state;
     struct router router = { .on_up = NULL };
     struct probe probe;
-    router_begin(&router);
-    UNTIL(router.is_whole, &router, NULL);
+    router_whole(&router);
     world.answer = asks_for_a;
     int told = world.maps_told;
     for (int i = 0; i < 2; i++) {
@@ -269,8 +269,7 @@ static void redirects_without_end_end(void **state)
     (void)state;
     struct router router = { .on_up = NULL };
     struct probe probe;
-    router_begin(&router);
-    UNTIL(router.is_whole, &router, NULL);
+    router_whole(&router);
     world.answer = moves_for_ever;
     ask(&router, &probe, 2, abc);
     UNTIL(probe.ended, &router, NULL);
@@ -284,8 +283,7 @@ static void a_lost_server_costs_its_own_commands(void **state)
     (void)state;
     struct router router = { .on_up = NULL };
     struct probe probe;
-    router_begin(&router);
-    UNTIL(router.is_whole, &router, NULL);
+    router_whole(&router);
     world_kill(2);
     UNTIL(!router.is_whole, &router, NULL);
     assert_true(live_router_is_up(&router));
@@ -316,8 +314,7 @@ static void what_has_no_key_goes_to_every_server(void **state)
     (void)state;
     struct router router = { .on_up = NULL };
     struct probe probe = { .call = { .wanted = 1, .on_reply = on_reply, .on_end = on_end } };
-    router_begin(&router);
-    UNTIL(router.is_whole, &router, NULL);
+    router_whole(&router);
     live_request(live_router_out(&router), 3);
     live_request_text(live_router_out(&router), "SCRIPT");
     live_request_text(live_router_out(&router), "LOAD");
@@ -337,8 +334,7 @@ static void a_call_ends_with_its_router(void **state)
     (void)state;
     struct router router = { .on_up = NULL };
     struct probe probe;
-    router_begin(&router);
-    UNTIL(router.is_whole, &router, NULL);
+    router_whole(&router);
     ask(&router, &probe, 4, abc);
     live_router_finish(&router);
     assert_true(probe.ended);
