@@ -19,7 +19,6 @@
 #define QUIET_US 30000000     /* the brokers say nothing for so long: give up */
 #define PUBLISH_TRIES 25      /* for what is committed and not published yet */
 #define PUBLISH_WAIT_MS 200
-#define CACHE_ARENA_BYTES ((size_t)512 << 20)
 #define REDIS_TIMEOUT_MS 5000
 #define DATABASE_TIMEOUT_MS 60000
 
@@ -57,11 +56,12 @@ struct group {
     bool is_done;
 };
 
-/* Takes one group after the other: reads it from the database, then folds it. */
+/* Takes one group after the other: reads it from the database, folds it, then looks at what Redis has of it. */
 struct lane {
     struct verify *verify;
     struct audit audit;
-    struct store *store;  /* owned: first the snapshot's, then for details */
+    struct cache_audit cache;
+    struct store *store;  /* owned: first the snapshot's, then for details and for Redis */
     pthread_t thread;
     int code;
 };
@@ -83,6 +83,7 @@ struct verify {
     struct progress progress;
     struct audit total;   /* counts only */
     int64_t locations;
+    struct cache_audit cache_total; /* the same */
 };
 
 static struct store *open_store(const char *uri, const char *application)
@@ -95,11 +96,11 @@ static struct store *open_store(const char *uri, const char *application)
 
 /* ---- the log -------------------------------------------------------------------------------------------------- */
 
-/* Counts records that were folded. False when another lane has failed: then nobody waits for this one. */
-static bool goes_on(struct verify *verify, int64_t records)
+/* Counts what was compared. False when another lane has failed: then nobody waits for this one. */
+static bool goes_on(struct verify *verify, int64_t things)
 {
     pthread_mutex_lock(&verify->lock);
-    progress_add(&verify->progress, records);
+    progress_add(&verify->progress, things);
     bool good = !verify->has_failed;
     pthread_mutex_unlock(&verify->lock);
     return good;
@@ -196,7 +197,7 @@ static int fold_late(struct verify *verify, struct audit *audit, const struct gr
     return 0;
 }
 
-static void add_counts(struct verify *verify, const struct audit *audit)
+static void add_counts(struct verify *verify, const struct audit *audit, const struct cache_audit *cache)
 {
     struct audit *total = &verify->total;
     verify->locations += (int64_t)audit->place_count;
@@ -208,6 +209,9 @@ static void add_counts(struct verify *verify, const struct audit *audit)
     total->events += audit->events;
     total->orders_compared += audit->orders_compared;
     total->outcomes_compared += audit->outcomes_compared;
+    verify->cache_total.locations += cache->locations;
+    verify->cache_total.events += cache->events;
+    verify->cache_total.snapshots += cache->snapshots;
 }
 
 static int fold_group(struct verify *verify, struct audit *audit, const struct group *group)
@@ -226,6 +230,88 @@ static int fold_group(struct verify *verify, struct audit *audit, const struct g
         audit_settle(audit);
     }
     return code;
+}
+
+/* ---- the database against Redis ------------------------------------------------------------------------------- */
+
+static enum zp_err open_push(const struct verify *verify, struct live_push **ret_push, char why[LIVE_WHY_SIZE])
+{
+    const struct live_settings live = { .uri = verify->settings->redis, .timeout_ms = REDIS_TIMEOUT_MS,
+                                        .closed_order_ttl_s = 3600, .receipt_ttl_s = 3600 };
+    return live_push_create(&live, ret_push, why);
+}
+
+/* Before the long work begins: who asked for Redis and has none is told at once. */
+static int ask_redis(const struct verify *verify)
+{
+    char why[LIVE_WHY_SIZE] = "";
+    struct live_push *push = NULL;
+    int code = 0;
+    if (open_push(verify, &push, why) != ZP_OK) {
+        return cli_fail("verify: redis: %s", why);
+    }
+    if (live_push_heads(push, NULL, 0, NULL, NULL) != ZP_OK) { /* of no location: whether it answers */
+        code = cli_fail("verify: redis: %s; --no-cache leaves it out", live_push_trouble(push));
+    }
+    live_push_destroy(push);
+    return code;
+}
+
+static int fail_cache(const struct cache_audit *cache, enum zp_err err)
+{
+    const char *why = live_push_trouble(cache->push);
+    if (err == ZP_NO_MEMORY) {
+        return cli_fail("verify: not enough memory for a location's cache");
+    }
+    return why[0] != '\0' ? cli_fail("verify: redis: %s", why)
+                          : cli_fail("verify: the database cannot be read: %s", store_trouble(cache->store)->why);
+}
+
+/* In the order in which the database gave them, so what is told of a partition has one order. */
+static int audit_places(struct verify *verify, struct cache_audit *cache, const struct audit *audit)
+{
+    for (size_t i = 0; i < audit->place_count; i++) {
+        const struct audit_place *place = &audit->places[i];
+        enum zp_err err = place->has_row ? cache_audit_location(cache, place->partition, &place->id) : ZP_OK;
+        if (err != ZP_OK) {
+            return fail_cache(cache, err);
+        }
+        if (place->has_row && !goes_on(verify, 1)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* A connection for each group: one that was idle while a log was folded may have been closed. */
+static int audit_cache(struct lane *lane)
+{
+    struct verify *verify = lane->verify;
+    struct cache_audit *cache = &lane->cache;
+    char why[LIVE_WHY_SIZE] = "";
+    cache->locations = cache->events = cache->snapshots = 0;
+    if (verify->settings->no_cache) {
+        return 0;
+    }
+    if (open_push(verify, &cache->push, why) != ZP_OK) {
+        return cli_fail("verify: redis: %s", why);
+    }
+    int code = audit_places(verify, cache, &lane->audit);
+    live_push_destroy(cache->push);
+    cache->push = NULL;
+    return code;
+}
+
+/* The group's locations are known: they are part of what is to be done. */
+static void expect_places(struct verify *verify, const struct audit *audit)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < audit->place_count; i++) {
+        count += audit->places[i].has_row;
+    }
+    pthread_mutex_lock(&verify->lock);
+    verify->progress.total += verify->settings->no_cache ? 0 : count;
+    pthread_mutex_unlock(&verify->lock);
 }
 
 /* ---- a lane --------------------------------------------------------------------------------------------------- */
@@ -247,10 +333,10 @@ static void print_all(struct verify *verify, const int32_t *partitions, size_t c
 }
 
 /* Adds what a lane found out, and prints what stands next in the order of partitions. */
-static void settle_group(struct verify *verify, const struct audit *audit, struct group *group)
+static void settle_group(struct verify *verify, const struct lane *lane, struct group *group)
 {
     pthread_mutex_lock(&verify->lock);
-    add_counts(verify, audit);
+    add_counts(verify, &lane->audit, &lane->cache);
     group->is_done = true;
     while (verify->printed < verify->group_count && verify->groups[verify->printed].is_done) {
         const struct group *next = &verify->groups[verify->printed++];
@@ -270,9 +356,11 @@ static int audit_group(struct lane *lane, struct group *group)
         return cli_fail("verify: the database cannot be read: %s",
                         err == ZP_NO_MEMORY ? "not enough memory" : store_trouble(lane->store)->why);
     }
+    expect_places(verify, audit);
     int code = fold_group(verify, audit, group);
+    code = code == 0 ? audit_cache(lane) : code;
     if (code == 0) {
-        settle_group(verify, audit, group);
+        settle_group(verify, lane, group);
     }
     return code;
 }
@@ -291,7 +379,7 @@ static void *walk_groups(void *arg)
     return NULL;
 }
 
-/* ---- log against database ------------------------------------------------------------------------------------- */
+/* ---- all lanes ------------------------------------------------------------------------------------------------ */
 
 static size_t wanted_partitions(const struct verify *verify, int32_t *ret_partitions)
 {
@@ -317,7 +405,7 @@ static int count_total(struct verify *verify, const int32_t *partitions, size_t 
     for (size_t i = 0; i < count; i++) {
         total += ranges[i].to - ranges[i].from;
     }
-    progress_begin(&verify->progress, "log", "records", total);
+    progress_begin(&verify->progress, "verify", "records and locations", total);
     return 0;
 }
 
@@ -330,7 +418,7 @@ static void make_groups(struct verify *verify, const int32_t *partitions, size_t
     }
 }
 
-static int audit_log(struct verify *verify, const int32_t *partitions, size_t count)
+static int audit_all(struct verify *verify, const int32_t *partitions, size_t count)
 {
     make_groups(verify, partitions, count);
     int code = count_total(verify, partitions, count);
@@ -349,60 +437,6 @@ static int audit_log(struct verify *verify, const int32_t *partitions, size_t co
     }
     progress_end(&verify->progress);
     print_all(verify, partitions, count); /* after a failure, what was found before it */
-    return code;
-}
-
-/* ---- database against Redis ----------------------------------------------------------------------------------- */
-
-static int audit_heads(struct verify *verify, struct cache_audit *audit, const struct store_head *heads, size_t count)
-{
-    struct progress progress;
-    int code = 0;
-    progress_begin(&progress, "redis", "locations", (int64_t)count);
-    for (size_t i = 0; i < count && code == 0; i++) {
-        const struct zp_id *id = &heads[i].location_id;
-        if (!id_is_none(&verify->only) && !id_equal(&verify->only, id)) {
-            continue;
-        }
-        enum zp_err err = cache_audit_location(audit, bus_partition_of_location(id), id);
-        if (err != ZP_OK) {
-            progress_end(&progress);
-            code = cli_fail("verify: %s", err == ZP_NO_MEMORY ? "not enough memory for a location's cache"
-                                          : live_push_trouble(audit->push)[0] != '\0'
-                                              ? live_push_trouble(audit->push)
-                                              : store_trouble(audit->store)->why);
-        }
-        progress_add(&progress, 1);
-    }
-    progress_end(&progress);
-    return code;
-}
-
-static int audit_cache(struct verify *verify, const int32_t *partitions, size_t count)
-{
-    char why[LIVE_WHY_SIZE] = "";
-    const struct live_settings live = { .uri = verify->settings->redis, .timeout_ms = REDIS_TIMEOUT_MS,
-                                        .closed_order_ttl_s = 3600, .receipt_ttl_s = 3600 };
-    struct cache_audit audit = { .differences = &verify->differences, .store = verify->store };
-    if (live_push_create(&live, &audit.push, why) != ZP_OK) {
-        return cli_fail("verify: redis: %s", why);
-    }
-    arena_init(&audit.arena, CACHE_ARENA_BYTES);
-    buffer_init(&audit.text, VERIFY_TEXT_BYTES);
-    struct store_head *heads = NULL;
-    size_t head_count = 0;
-    int code = 0;
-    if (store_heads(verify->store, partitions, count, &verify->arena, &heads, &head_count) != ZP_OK) {
-        code = cli_fail("verify: the database cannot be read: %s", store_trouble(verify->store)->why);
-    }
-    code = code == 0 ? audit_heads(verify, &audit, heads, head_count) : code;
-    if (code == 0) {
-        fprintf(stderr, "redis: %lld locations, %lld events and %lld snapshots compared\n",
-                (long long)audit.locations, (long long)audit.events, (long long)audit.snapshots);
-    }
-    arena_finish(&audit.arena);
-    buffer_finish(&audit.text);
-    live_push_destroy(audit.push);
     return code;
 }
 
@@ -449,6 +483,11 @@ static void summarize(const struct verify *verify)
     if (total->held > 0) {
         fprintf(stderr, "log: %lld locations were not followed beyond a gap of theirs\n", (long long)total->held);
     }
+    if (!verify->settings->no_cache) {
+        const struct cache_audit *cache = &verify->cache_total;
+        fprintf(stderr, "redis: %lld locations, %lld events and %lld snapshots compared\n",
+                (long long)cache->locations, (long long)cache->events, (long long)cache->snapshots);
+    }
 }
 
 static int run(struct verify *verify)
@@ -458,16 +497,12 @@ static int run(struct verify *verify)
     if (store_audit_strays(verify->store, &verify->arena, &verify->strays, &verify->stray_count) != ZP_OK) {
         return cli_fail("verify: the database cannot be read: %s", store_trouble(verify->store)->why);
     }
-    int code = audit_log(verify, partitions, count);
+    int code = verify->settings->no_cache ? 0 : ask_redis(verify);
+    code = code == 0 ? audit_all(verify, partitions, count) : code;
     if (code != 0) {
         return code;
     }
     summarize(verify);
-    code = verify->settings->no_cache ? 0 : audit_cache(verify, partitions, count);
-    print_all(verify, partitions, count);
-    if (code != 0) {
-        return code;
-    }
     const struct differences *differences = &verify->differences;
     if (differences->shown < differences->count) {
         fprintf(stderr, "only the first %lld are shown\n", (long long)differences->shown);
@@ -493,6 +528,7 @@ static bool open_verify(struct verify *verify, const struct verify_settings *set
         lane->audit.outcome_get = outcome_get;
         lane->audit.arg = lane->store;
         lane->audit.only = verify->only;
+        cache_audit_init(&lane->cache, &verify->differences, lane->store);
         good = good && lane->store != NULL;
     }
     return good;
@@ -502,6 +538,7 @@ static void close_verify(struct verify *verify)
 {
     for (size_t i = 0; i < LANES; i++) {
         audit_finish(&verify->lanes[i].audit);
+        cache_audit_finish(&verify->lanes[i].cache);
         store_destroy(verify->lanes[i].store);
     }
     pthread_mutex_destroy(&verify->lock);

@@ -2,7 +2,7 @@
  *
  * A group of partitions is audited at a time. First the database is read, in one snapshot (verify_database.c): of each
  * order only its place, version, seq and a digest are kept. Then the log is folded up to that snapshot (verify_fold.c),
- * and what it makes is compared; verify_cache.c compares the database with Redis. */
+ * and what it makes is compared. At last the database's locations are held against Redis (verify_cache.c). */
 #ifndef ZAPORA_CLI_VERIFY_H
 #define ZAPORA_CLI_VERIFY_H
 
@@ -175,14 +175,16 @@ void audit_settle(struct audit *audit);
 /* ---- Redis: verify_cache.c ------------------------------------------------------------------------------------ */
 
 struct cache_audit {
-    struct differences *differences;
+    struct differences *differences; /* borrowed, as the store and the connection */
     struct store *store;
-    struct live_push *push;
-    struct arena arena;
+    struct live_push *push;          /* set by whoever audits, before the first location */
+    struct arena arena;              /* of one location */
     struct buffer text;
     int64_t locations, events, snapshots;
 };
 
+void cache_audit_init(struct cache_audit *audit, struct differences *differences, struct store *store);
+void cache_audit_finish(struct cache_audit *audit);
 /* Compares one location's cache with the database. ZP_OK, or the error of whichever could not be read. */
 enum zp_err cache_audit_location(struct cache_audit *audit, int32_t partition,
                                  const struct zp_id *location_id) ZP_MUST_CHECK;

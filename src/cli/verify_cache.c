@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define ORDERS_MAX 5000 /* of the board, read whole, as the worker's refill does; of the others only the tickets */
+#define ARENA_BYTES_MAX ((size_t)512 << 20)
 #define CATCH_UP_TRIES 15
 #define CATCH_UP_MS 200
 
@@ -17,11 +18,13 @@ struct known {
     struct zp_id id;
     int64_t version, number;
     const struct order *order;   /* NULL: only its ticket was read */
-    bool is_open, is_touched; /* by an event that only Redis had */
+    const char *json; size_t json_len; /* what its snapshot must say, where that is known; NULL: to be rendered */
+    bool is_open, is_touched;    /* by an event that only Redis had */
 };
 
 struct sides {
     struct store_refill database;
+    const struct event **events; /* the database's, decoded; NULL: it can't be, and the journal's own check says so */
     struct live_audit redis;
     struct known *known;
     size_t known_count;
@@ -38,6 +41,15 @@ static void tell(struct cache_audit *audit, const struct sides *sides, const str
     difference.left_value = database;
     difference.right_value = redis;
     difference_tell(audit->differences, &difference);
+}
+
+/* Redis has another text than audit->text. */
+static void tell_json(struct cache_audit *audit, const struct difference *about, const char *redis, size_t redis_len)
+{
+    const char *theirs = arena_strndup(&audit->arena, redis, redis_len);
+    if (theirs != NULL) {
+        (void)difference_tell_json(audit->differences, about, audit->text.data, theirs, &audit->arena);
+    }
 }
 
 /* ---- reading both --------------------------------------------------------------------------------------------- */
@@ -112,6 +124,24 @@ static void keep_newest(struct sides *sides)
     sides->known_count = kept;
 }
 
+static enum zp_err decode_events(struct cache_audit *audit, struct sides *sides)
+{
+    const struct store_refill *database = &sides->database;
+    sides->events = arena_array(&audit->arena, database->event_count, sizeof *sides->events);
+    for (size_t i = 0; i < database->event_count; i++) {
+        const struct batch_event *row = &database->events[i];
+        struct event *event = sides->events == NULL ? NULL : arena_alloc(&audit->arena, sizeof *event);
+        const char *why = NULL;
+        enum zp_err err = event == NULL ? ZP_NO_MEMORY
+                                        : message_event_decode(row->value, row->value_len, &audit->arena, event, &why);
+        if (err == ZP_NO_MEMORY) {
+            return err;
+        }
+        sides->events[i] = err == ZP_OK ? event : NULL;
+    }
+    return sides->events == NULL ? ZP_NO_MEMORY : ZP_OK;
+}
+
 /* The open orders, and those of the newest events: what may have a snapshot. */
 static enum zp_err learn_orders(struct cache_audit *audit, struct sides *sides)
 {
@@ -132,15 +162,9 @@ static enum zp_err learn_orders(struct cache_audit *audit, struct sides *sides)
                                                              .number = order->number, .order = order };
     }
     for (size_t i = 0; i < database->event_count; i++) {
-        const struct batch_event *row = &database->events[i];
-        struct event *event = arena_alloc(&audit->arena, sizeof *event);
-        const char *why = NULL;
-        if (event == NULL) {
-            return ZP_NO_MEMORY;
-        }
-        if (row->type > EV_ORDER_EXPIRED ||
-            message_event_decode(row->value, row->value_len, &audit->arena, event, &why) != ZP_OK) {
-            continue; /* the journal's own check has said so */
+        const struct event *event = sides->events[i];
+        if (event == NULL || event->type > EV_ORDER_EXPIRED) {
+            continue;
         }
         sides->known[sides->known_count++] = (struct known){ .id = event->order.id, .version = event->order.version,
                                                              .number = event->order.number, .order = &event->order };
@@ -219,32 +243,37 @@ static void compare_open(struct cache_audit *audit, const struct sides *sides)
     }
 }
 
-static const char *event_text(struct cache_audit *audit, const struct batch_event *row)
+/* Its order is the last member, and perhaps the newest word on it. */
+static void know_json(const struct sides *sides, const struct event *event, const struct live_note *note,
+                      size_t order_at)
 {
-    struct event event;
-    const char *why = NULL;
-    buffer_reset(&audit->text);
-    if (message_event_decode(row->value, row->value_len, &audit->arena, &event, &why) != ZP_OK) {
-        return NULL;
+    struct known *known = event->type <= EV_ORDER_EXPIRED ? known_find(sides, &event->order.id) : NULL;
+    if (known != NULL && known->order == &event->order) {
+        known->json = note->json + order_at;
+        known->json_len = note->json_len - order_at - 1;
     }
-    message_event_json(&event, &audit->text, NULL);
-    return audit->text.data;
 }
 
-static void compare_event(struct cache_audit *audit, const struct sides *sides, const struct batch_event *row,
+static void compare_event(struct cache_audit *audit, const struct sides *sides, size_t at,
                           const struct live_note *note)
 {
+    const struct batch_event *row = &sides->database.events[at];
+    const struct event *event = sides->events[at];
     struct difference about = sides->about;
+    size_t order_at = 0;
     about.seq = row->seq;
-    difference_tell_hash(audit->differences, &about, "event hash", row->hash, note->head.hash);
-    const char *text = event_text(audit, row);
-    if (text != NULL && (note->json_len != audit->text.len || memcmp(note->json, text, note->json_len) != 0)) {
-        const char *theirs = arena_strndup(&audit->arena, note->json, note->json_len);
-        if (theirs != NULL) {
-            (void)difference_tell_json(audit->differences, &about, text, theirs, &audit->arena);
-        }
-    }
     audit->events++;
+    difference_tell_hash(audit->differences, &about, "event hash", row->hash, note->head.hash);
+    if (event == NULL) {
+        return;
+    }
+    buffer_reset(&audit->text);
+    message_event_json(event, &audit->text, &order_at);
+    if (note->json_len == audit->text.len && memcmp(note->json, audit->text.data, note->json_len) == 0) {
+        know_json(sides, event, note, order_at);
+    } else {
+        tell_json(audit, &about, note->json, note->json_len);
+    }
 }
 
 /* The stream must be the newest events up to its head, without a gap: who reads after a cursor relies on it. */
@@ -261,7 +290,7 @@ static void compare_events(struct cache_audit *audit, const struct sides *sides)
         int64_t first = database->event_count == 0 ? INT64_MAX : database->events[0].seq;
         int64_t at = note->seq - first;
         if (at >= 0 && at < (int64_t)database->event_count && database->events[at].seq == note->seq) {
-            compare_event(audit, sides, &database->events[at], note);
+            compare_event(audit, sides, (size_t)at, note);
         }
     }
     for (; expected <= redis->head.seq && expected > 0 && expected <= database->board.head.seq; expected++) {
@@ -286,12 +315,12 @@ static void compare_snapshot(struct cache_audit *audit, const struct sides *side
     if (snapshot->version > known->version) {
         return; /* stepped after the database was read */
     }
-    buffer_reset(&audit->text);
-    message_order_json(known->order, &audit->text);
-    if (snapshot->json_len != audit->text.len || memcmp(snapshot->json, audit->text.data, audit->text.len) != 0) {
-        const char *theirs = arena_strndup(&audit->arena, snapshot->json, snapshot->json_len);
-        if (theirs != NULL) {
-            (void)difference_tell_json(audit->differences, &about, audit->text.data, theirs, &audit->arena);
+    if (known->json == NULL || snapshot->json_len != known->json_len ||
+        memcmp(snapshot->json, known->json, known->json_len) != 0) {
+        buffer_reset(&audit->text);
+        message_order_json(known->order, &audit->text);
+        if (snapshot->json_len != audit->text.len || memcmp(snapshot->json, audit->text.data, audit->text.len) != 0) {
+            tell_json(audit, &about, snapshot->json, snapshot->json_len);
         }
     }
     if (!id_equal(&snapshot->owner, &known->order->owner)) {
@@ -321,6 +350,19 @@ static enum zp_err compare_snapshots(struct cache_audit *audit, const struct sid
     return err;
 }
 
+void cache_audit_init(struct cache_audit *audit, struct differences *differences, struct store *store)
+{
+    *audit = (struct cache_audit){ .differences = differences, .store = store };
+    arena_init(&audit->arena, ARENA_BYTES_MAX);
+    buffer_init(&audit->text, VERIFY_TEXT_BYTES);
+}
+
+void cache_audit_finish(struct cache_audit *audit)
+{
+    arena_finish(&audit->arena);
+    buffer_finish(&audit->text);
+}
+
 enum zp_err cache_audit_location(struct cache_audit *audit, int32_t partition, const struct zp_id *location_id)
 {
     struct sides sides = { .about = { .partition = partition, .location_id = location_id, .left = "database",
@@ -342,7 +384,8 @@ enum zp_err cache_audit_location(struct cache_audit *audit, int32_t partition, c
     if (sides.redis.unreadable > 0) {
         tell(audit, &sides, NULL, 0, "events and open tickets", "readable ones", "bytes that are none");
     }
-    err = learn_orders(audit, &sides);
+    err = decode_events(audit, &sides);
+    err = err == ZP_OK ? learn_orders(audit, &sides) : err;
     if (err == ZP_OK) {
         compare_heads(audit, &sides);
         compare_open(audit, &sides);

@@ -1,7 +1,11 @@
 """zapora verify finds what is wrong, and nothing where nothing is; zapora rebuild mends it."""
 import contextlib
 import json
+import select
+import socket
+import socketserver
 import threading
+import urllib.parse
 import uuid
 
 import pytest
@@ -246,10 +250,10 @@ def frozen_workers(stack):
             stack.thaw(part)
 
 
-def head_with(stack, place, number, word):
-    words = stack.redis("GET", "{%s}:head" % place.id).split()
+def head_with(stack, location, number, word):
+    words = stack.redis("GET", "{%s}:head" % location).split()
     words[number] = word
-    stack.redis("SET", "{%s}:head" % place.id, " ".join(words))
+    stack.redis("SET", "{%s}:head" % location, " ".join(words))
 
 
 def stale_snapshot(stack, place):
@@ -272,10 +276,10 @@ def drop_event(stack, place):
 
 CACHE_PLANTS = [
     ("the head is gone", lambda stack, place: stack.redis("DEL", "{%s}:head" % place.id), "head"),
-    ("the head is behind", lambda stack, place: head_with(stack, place, 0, "1"), "head seq"),
-    ("the head has another hash", lambda stack, place: head_with(stack, place, 1, "0" * 64), "head hash"),
-    ("the head has another board", lambda stack, place: head_with(stack, place, 2, "0" * 16), "head open_hash"),
-    ("the head counts wrong", lambda stack, place: head_with(stack, place, 3, "77"), "head open_count"),
+    ("the head is behind", lambda stack, place: head_with(stack, place.id, 0, "1"), "head seq"),
+    ("the head has another hash", lambda stack, place: head_with(stack, place.id, 1, "0" * 64), "head hash"),
+    ("the head has another board", lambda stack, place: head_with(stack, place.id, 2, "0" * 16), "head open_hash"),
+    ("the head counts wrong", lambda stack, place: head_with(stack, place.id, 3, "77"), "head open_count"),
     ("a snapshot is stale", stale_snapshot, "snapshot version"),
     ("a snapshot says something else", foreign_snapshot, "/status"),
     ("a snapshot is none", lambda stack, place: stack.redis("SET", "{%s}:order:%s" % (place.id, place.open[1]), "x"),
@@ -299,6 +303,77 @@ def test_what_was_changed_in_redis_is_found_and_rebuilt(stack, place, name, chan
     assert all(one["location_id"] == place.id and "redis" in one for one in found)
     stack.zapora("rebuild", "--cache", "--location", place.id)
     assert place.verify(code=0) == []
+
+
+@pytest.fixture(scope="module")
+def neighbours(stack):
+    """Locations without orders, in whichever partitions their ids put them."""
+    ids = [str(uuid.uuid4()) for _ in range(5)]
+    for location in ids:
+        stack.zapora("menu", "apply", ROOT / "deploy/local/demo/restaurant.json", "--location", location)
+    for location in ids:
+        eventually(lambda: (stack.redis("GET", "{%s}:head" % location) or "").startswith("2 "), what="Redis has its menu")
+    return ids
+
+
+def test_what_is_found_stands_by_partition_the_log_first(stack, place, neighbours):
+    everywhere = [place.id, *neighbours]
+    total = planted(stack, ORDER, OF_ORDER, [place.open[1]], "UPDATE orders SET total = 7 WHERE order_id = %s")
+    with total, frozen_workers(stack):
+        for location in everywhere:
+            head_with(stack, location, 3, "77")
+        found = verify(stack, code=1)
+        slow = min(found, key=lambda one: one["partition"])["location_id"]
+        stack.redis("DEL", "{%s}:head" % slow)  # it gets time to catch up, and all others are done long before
+        late = verify(stack, code=1)
+    for each in (found, late):
+        partitions = [one["partition"] for one in each]
+        assert partitions == sorted(partitions)
+        assert {one["location_id"] for one in each} == set(everywhere)
+    mine = [one for one in found if one["location_id"] == place.id]
+    assert [one["field"] for one in mine if "log" in one] == ["/total"]
+    assert ["log" in one for one in mine] == [True] + [False] * (len(mine) - 1), mine
+    for location in everywhere:
+        stack.zapora("rebuild", "--cache", "--location", location)
+    assert verify(stack, code=0) == []
+
+
+class DyingRedis(socketserver.ThreadingTCPServer):
+    """Passes on what is said between a client and Redis, and is gone as soon as it is asked for a location."""
+    daemon_threads = True
+
+    class Link(socketserver.BaseRequestHandler):
+        def handle(self):
+            with socket.create_connection(self.server.real) as real:
+                while True:
+                    for ready in select.select([self.request, real], [], [])[0]:
+                        said = ready.recv(65536)
+                        if not said or b"EVAL" in said:
+                            return
+                        (real if ready is self.request else self.request).sendall(said)
+
+    def __init__(self, host, port):
+        super().__init__(("127.0.0.1", 0), self.Link)
+        self.real = (host, int(port))
+
+
+def test_a_redis_that_is_away_is_told_at_once(stack):
+    run = stack.zapora("verify", "--redis", "redis://127.0.0.1:1/0", check=False, timeout_s=120)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "redis" in run.stderr and "--no-cache leaves it out" in run.stderr and "log:" not in run.stderr
+
+
+def test_what_was_found_before_redis_died_is_printed(stack, place):
+    uri = urllib.parse.urlsplit(stack.env["ZAPORA_REDIS"])
+    who, at, hosts = uri.netloc.rpartition("@")
+    with DyingRedis(*hosts.split(",")[0].split(":")) as dying:
+        threading.Thread(target=dying.serve_forever, daemon=True).start()
+        there = uri._replace(netloc=f"{who}{at}127.0.0.1:{dying.server_address[1]}").geturl()
+        with planted(stack, ORDER, OF_ORDER, [place.open[1]], "UPDATE orders SET total = 7 WHERE order_id = %s"):
+            run = stack.zapora("verify", "--location", place.id, "--redis", there, check=False, timeout_s=120)
+        dying.shutdown()
+    assert run.returncode == 1 and "redis" in run.stderr, run.stderr
+    assert [line for line in run.stdout.splitlines() if "/total: log has" in line] == run.stdout.splitlines() != []
 
 
 def test_verify_is_called_rightly_or_says_so(stack):
