@@ -225,11 +225,7 @@ static int fold_group(struct verify *verify, struct audit *audit, const struct g
         check_start(verify, &ranges[i]);
     }
     int code = fold_ranges(verify, audit, ranges, group->count);
-    code = code == 0 ? fold_late(verify, audit, group, ranges) : code;
-    if (code == 0) {
-        audit_settle(audit);
-    }
-    return code;
+    return code == 0 ? fold_late(verify, audit, group, ranges) : code;
 }
 
 /* ---- the database against Redis ------------------------------------------------------------------------------- */
@@ -345,6 +341,12 @@ static void settle_group(struct verify *verify, const struct lane *lane, struct 
     pthread_mutex_unlock(&verify->lock);
 }
 
+static int fail_database(const struct lane *lane, enum zp_err err)
+{
+    return cli_fail("verify: the database cannot be read: %s",
+                    err == ZP_NO_MEMORY ? "not enough memory" : store_trouble(lane->store)->why);
+}
+
 static int audit_group(struct lane *lane, struct group *group)
 {
     struct verify *verify = lane->verify;
@@ -353,12 +355,19 @@ static int audit_group(struct lane *lane, struct group *group)
     enum zp_err err = audit_read_database(audit, lane->store, group->partitions, group->count, verify->strays,
                                           verify->stray_count);
     if (err != ZP_OK) {
-        return cli_fail("verify: the database cannot be read: %s",
-                        err == ZP_NO_MEMORY ? "not enough memory" : store_trouble(lane->store)->why);
+        return fail_database(lane, err);
     }
     expect_places(verify, audit);
     int code = fold_group(verify, audit, group);
-    code = code == 0 ? audit_cache(lane) : code;
+    if (code != 0) {
+        return code;
+    }
+    err = audit_check_journals(audit, lane->store);
+    if (err != ZP_OK) {
+        return fail_database(lane, err);
+    }
+    audit_settle(audit);
+    code = audit_cache(lane);
     if (code == 0) {
         settle_group(verify, lane, group);
     }

@@ -68,6 +68,13 @@ struct audit_order_state {
     uint64_t digest;
 };
 
+/* A location's journal. */
+struct audit_rows {
+    uint64_t *digests; size_t count, max; /* owned: of each row, by seq */
+    size_t met;                           /* so many from seq 1 on are what the log has, byte for byte, */
+    uint8_t met_hash[HASH_SIZE];          /* and its chain holds up to there, with this hash */
+};
+
 struct audit_place {
     struct zp_id id;
     int32_t partition;
@@ -83,6 +90,7 @@ struct audit_place {
     uint8_t hash[HASH_SIZE];
     uint64_t settings, menu;   /* digests */
     uint64_t ids;
+    struct audit_rows rows;
     int64_t journal_seq;       /* the last row of its journal */
     int64_t published_seq;     /* its newest event of which the database knows that the log has it */
 };
@@ -139,20 +147,28 @@ uint64_t audit_ids(const struct batch_event *event);
 
 /* ---- the database: verify_database.c -------------------------------------------------------------------------- */
 
-/* Reads what the database has of these partitions, in one snapshot, and checks each journal by itself: dense, and its
- * chain holds. ZP_OK, ZP_NO_MEMORY, or the store's error. */
+/* Reads what the database has of these partitions, in one snapshot. ZP_OK, ZP_NO_MEMORY, or the store's error. */
 enum zp_err audit_read_database(struct audit *audit, struct store *store, const int32_t *partitions, size_t count,
                                 const struct zp_id *strays, size_t stray_count) ZP_MUST_CHECK;
-/* The journal's check, row by row; for the cut of the location's partition. */
+
+/* ---- the journal: verify_journal.c ---------------------------------------------------------------------------- */
+
+/* Takes a row of the database in; a location's rows come by seq. ZP_OK or ZP_NO_MEMORY. */
+enum zp_err audit_take_row(struct audit *audit, struct audit_place *place, const struct batch_event *row) ZP_MUST_CHECK;
+/* Holds an event of the log, up to which its chain holds, against the row of its seq; events come by seq. */
+void audit_meet_row(struct audit *audit, struct audit_place *place, const struct event *event,
+                    const struct event_meta *meta, const struct record *record);
+/* When all is folded: checks of each journal by itself what was not met: dense, and its chain holds. ZP_OK, or the
+ * store's error. */
+enum zp_err audit_check_journals(struct audit *audit, struct store *store) ZP_MUST_CHECK;
+/* The same, row by row. */
 struct journal_check {
-    struct audit_place *place;
+    const struct audit_place *place;
     int64_t seq;
     uint8_t hash[HASH_SIZE], other_hash[HASH_SIZE];
     bool has_other_hash;
-    int64_t published_offset;
 };
 void audit_check_journal(struct audit *audit, struct journal_check *check, const struct batch_event *row);
-
 /* ---- outcomes: verify_outcomes.c ------------------------------------------------------------------------------- */
 
 /* Takes a row of the database in; rows come by offset. ZP_OK or ZP_NO_MEMORY. */

@@ -1,5 +1,5 @@
-/* Owns what an audit reads of the database: digests of each outcome and of each order, each location's row, and its
- * journal, which is checked by itself on the way. Called by verify.
+/* Owns what an audit reads of the database: digests of each outcome, of each order and of each event of the journal,
+ * and each location's row. Called by verify.
  * Invariant: all of a group is of one snapshot; what is kept of an order or an event does not grow with its size. */
 #include "verify.h"
 
@@ -9,108 +9,19 @@
 #define PLACES_AT_ONCE 16 /* menus are large */
 #define CLOCKS_APART_US (INT64_C(3600) * 1000000) /* ours and the workers', who purge */
 
-/* ---- the journal by itself ------------------------------------------------------------------------------------ */
-
-static void tell_missing(struct audit *audit, const struct journal_check *check, int64_t seq)
-{
-    difference_tell(audit->differences, &(struct difference){
-        .partition = check->place->partition, .location_id = &check->place->id, .seq = seq, .field = "event",
-        .left = "log", .left_value = "an event", .right = "database" });
-}
-
-static void tell_unfit(struct audit *audit, const struct journal_check *check, int64_t seq, const char *field)
-{
-    difference_tell(audit->differences, &(struct difference){
-        .partition = check->place->partition, .location_id = &check->place->id, .seq = seq, .field = field,
-        .left = "log", .left_value = "a chain", .right = "database",
-        .right_value = "a row of the journal that does not fit it" });
-}
-
-static bool chain_fits(uint8_t hash[HASH_SIZE], const struct batch_event *row)
-{
-    location_chain(hash, row->seq, row->type, row->at, row->value, row->value_len);
-    return memcmp(hash, row->hash, HASH_SIZE) == 0;
-}
-
-/* After a row that did not fit, the next one tells which was wrong: its hash or what was hashed. */
-static bool row_fits(struct audit *audit, struct journal_check *check, const struct batch_event *row)
-{
-    uint8_t other[HASH_SIZE];
-    memcpy(other, check->other_hash, HASH_SIZE);
-    bool had_other = check->has_other_hash;
-    check->has_other_hash = false;
-    if (chain_fits(check->hash, row)) {
-        if (had_other) {
-            tell_unfit(audit, check, row->seq - 1, "hash");
-        }
-        return true;
-    }
-    if (had_other) {
-        tell_unfit(audit, check, row->seq - 1, "value");
-        if (chain_fits(other, row)) {
-            memcpy(check->hash, other, HASH_SIZE);
-            return true;
-        }
-    }
-    return false;
-}
-
-void audit_check_journal(struct audit *audit, struct journal_check *check, const struct batch_event *row)
-{
-    struct audit_place *place = check->place;
-    bool is_next = row->seq == check->seq + 1;
-    if (!is_next && check->has_other_hash) {
-        tell_unfit(audit, check, check->seq, "value or hash");
-        check->has_other_hash = false;
-    }
-    for (int64_t seq = check->seq + 1; seq < row->seq && seq <= check->seq + VERIFY_PIECE; seq++) {
-        tell_missing(audit, check, seq);
-    }
-    if (!is_next) { /* nothing to begin with: the chain goes on from what the row says */
-        memcpy(check->hash, row->hash, HASH_SIZE);
-    } else if (!row_fits(audit, check, row)) {
-        memcpy(check->other_hash, row->hash, HASH_SIZE);
-        check->has_other_hash = true;
-    }
-    check->seq = row->seq;
-    place->ids += audit_ids(row);
-    if (row->command_offset < check->published_offset) {
-        place->published_seq = row->seq;
-    }
-}
-
-static void check_end(struct audit *audit, struct journal_check *check)
-{
-    struct audit_place *place = check->place;
-    place->journal_seq = check->seq;
-    const struct difference about = { .partition = place->partition, .location_id = &place->id, .left = "database",
-                                      .right = "database" };
-    if (check->has_other_hash) {
-        tell_unfit(audit, check, check->seq, "value or hash");
-    } else if (place->has_row && check->seq == place->seq && place->seq > 0) {
-        difference_tell_hash(audit->differences, &about, "locations.hash, journal's hash", place->hash, check->hash);
-    }
-    for (int64_t seq = check->seq + 1; seq <= place->seq && seq <= check->seq + VERIFY_PIECE; seq++) {
-        tell_missing(audit, check, seq);
-    }
-}
+/* ---- the journal ---------------------------------------------------------------------------------------------- */
 
 static enum zp_err read_journal(struct audit *audit, struct store *store, struct audit_place *place)
 {
-    struct journal_check check = { .place = place,
-                                   .published_offset = audit->cuts[place->partition].published_offset };
     enum zp_err err = ZP_OK;
     for (size_t count = 1; err == ZP_OK && count > 0;) {
         struct batch_event *rows = NULL;
         arena_reset(&audit->arena);
-        err = store_audit_events(store, &place->id, check.seq, VERIFY_PIECE, VERIFY_PIECE_BYTES, &audit->arena, &rows,
-                                 &count);
+        err = store_audit_events(store, &place->id, place->journal_seq, VERIFY_PIECE, VERIFY_PIECE_BYTES, &audit->arena,
+                                 &rows, &count);
         for (size_t i = 0; err == ZP_OK && i < count; i++) {
-            audit_check_journal(audit, &check, &rows[i]);
+            err = audit_take_row(audit, place, &rows[i]);
         }
-    }
-    if (err == ZP_OK) {
-        check_end(audit, &check);
     }
     return err;
 }

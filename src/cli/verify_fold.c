@@ -45,7 +45,7 @@ static bool chain(uint8_t hash[HASH_SIZE], const struct event *event, const stru
 }
 
 /* After an event that did not fit, the next one tells which was wrong: its hash or what was hashed. */
-static void follow_chain(struct audit *audit, struct audit_place *place, const struct event *event,
+static bool follow_chain(struct audit *audit, struct audit_place *place, const struct event *event,
                          const struct event_meta *meta, const struct record *record)
 {
     uint8_t other[HASH_SIZE];
@@ -53,17 +53,18 @@ static void follow_chain(struct audit *audit, struct audit_place *place, const s
     memcpy(other, place->other_hash, HASH_SIZE);
     place->has_other_hash = false;
     if (chain(place->folded.hash, event, meta, record)) {
-        return;
+        return true;
     }
     if (had_other && chain(other, event, meta, record)) {
         memcpy(place->folded.hash, other, HASH_SIZE);
-        return;
+        return true;
     }
     char expected[2 * HASH_SIZE + 1], found[2 * HASH_SIZE + 1];
     tell_log(audit, place, event, "hash", crypto_hex(place->folded.hash, HASH_SIZE, expected),
              crypto_hex(meta->hash, HASH_SIZE, found));
     memcpy(place->other_hash, meta->hash, HASH_SIZE);
     place->has_other_hash = true;
+    return false;
 }
 
 /* ---- one event ------------------------------------------------------------------------------------------------ */
@@ -136,7 +137,9 @@ static enum zp_err fold_next(struct audit *audit, struct audit_place *place, con
     if (err != ZP_OK) {
         return err;
     }
-    follow_chain(audit, place, event, meta, record);
+    if (follow_chain(audit, place, event, meta, record)) {
+        audit_meet_row(audit, place, event, meta, record);
+    }
     audit->events++;
     place->folded_ids += audit_ids(&(struct batch_event){ .command_id = event->command_id, .order_id = event->order_id,
                                                           .command_offset = meta->command_offset, .seq = event->seq });

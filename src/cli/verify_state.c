@@ -23,6 +23,7 @@ void audit_reset(struct audit *audit)
 {
     for (size_t i = 0; i < audit->place_count; i++) {
         location_finish(&audit->places[i].folded);
+        free(audit->places[i].rows.digests);
     }
     free(audit->places);
     free(audit->orders);
