@@ -111,9 +111,3 @@ const char LIVE_SCRIPT_BOARD[] =
     "end\n"
     "if #ids == 0 then return {head, ids, {}} end\n"
     "return {head, ids, redis.call('MGET', unpack(KEYS, 3))}\n";
-
-/* Reads all that is kept of a location but its snapshots, of one moment.
- * KEYS  1 head, 2 stream, 3 open tickets.  ARGV  1 most events, newest first. */
-const char LIVE_SCRIPT_AUDIT[] =
-    "return {redis.call('GET', KEYS[1]) or '', redis.call('ZRANGE', KEYS[3], 0, -1, 'WITHSCORES'),\n"
-    "  redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', ARGV[1])}\n";

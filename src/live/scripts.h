@@ -10,7 +10,6 @@ extern const char LIVE_SCRIPT_PUSH[];
 /* Answers 1, or 0 when the head was not the expected one. */
 extern const char LIVE_SCRIPT_REFILL[];
 /* Answers {head, ids, snapshots}; no snapshots when the keys did not fit the ids; nothing when there is no head. */
-extern const char LIVE_SCRIPT_AUDIT[];
 extern const char LIVE_SCRIPT_BOARD[];
 
 #endif
