@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GROUP 8 /* partitions: each group has a reader of its own, whose start and end cost some 100 ms */
+#define GROUP 4 /* partitions: each group has a reader of its own, whose start and end cost some 100 ms */
 #define GROUPS_MAX ((BUS_PARTITIONS + GROUP - 1) / GROUP)
-#define LANES 2
+#define LANES 3 /* while one waits for the database or for a reader to begin, the others go on */
 #define LOOK_EVERY 1024 /* records, from one look at the others to the next */
 #define BROKER_TIMEOUT_MS 10000
 #define QUIET_US 30000000     /* the brokers say nothing for so long: give up */
