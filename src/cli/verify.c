@@ -62,6 +62,7 @@ struct lane {
     struct audit audit;
     struct cache_audit cache;
     struct store *store;  /* owned: first the snapshot's, then for details and for Redis */
+    struct bus_watch *watch; /* owned: says where the log ends */
     pthread_t thread;
     int code;
 };
@@ -106,8 +107,9 @@ static bool goes_on(struct verify *verify, int64_t things)
     return good;
 }
 
-static int fold_ranges(struct verify *verify, struct audit *audit, const struct bus_range *ranges, size_t count)
+static int fold_ranges(struct lane *lane, const struct bus_range *ranges, size_t count)
 {
+    struct verify *verify = lane->verify;
     char why[BUS_WHY_SIZE] = "";
     struct bus_reader *reader = NULL;
     if (bus_reader_create(verify->settings->kafka, TOPIC_EVENTS, ranges, count, &reader, why) != ZP_OK) {
@@ -121,7 +123,7 @@ static int fold_ranges(struct verify *verify, struct audit *audit, const struct 
         enum zp_err err = bus_reader_next(reader, 500, &record, &done);
         if (record != NULL) {
             silent_since_us = 0;
-            if (audit_fold(audit, record) != ZP_OK) {
+            if (audit_fold(&lane->audit, record) != ZP_OK) {
                 code = cli_fail("verify: not enough memory for partition %d", (int)record->partition);
             }
             bus_record_release(record);
@@ -144,16 +146,18 @@ static int fold_ranges(struct verify *verify, struct audit *audit, const struct 
     return code;
 }
 
-static enum zp_err find_ranges(struct verify *verify, const int32_t *partitions, size_t count,
-                               struct bus_range *ret_ranges, char why[BUS_WHY_SIZE])
+/* Where these partitions begin and end now. Gives the exit code. */
+static int find_ranges(struct bus_watch *watch, const int32_t *partitions, size_t count, struct bus_range *ret_ranges)
 {
     int64_t first[BUS_PARTITIONS], end[BUS_PARTITIONS];
-    enum zp_err err = bus_offsets(verify->settings->kafka, TOPIC_EVENTS, partitions, count, BROKER_TIMEOUT_MS, first,
-                                  end, why);
-    for (size_t i = 0; err == ZP_OK && i < count; i++) {
+    if (bus_watch_firsts(watch, TOPIC_EVENTS, partitions, count, BROKER_TIMEOUT_MS, first) != ZP_OK ||
+        bus_watch_ends(watch, TOPIC_EVENTS, partitions, count, BROKER_TIMEOUT_MS, end) != ZP_OK) {
+        return cli_fail("verify: %s cannot be read: %s", TOPIC_EVENTS, bus_watch_why(watch));
+    }
+    for (size_t i = 0; i < count; i++) {
         ret_ranges[i] = (struct bus_range){ partitions[i], first[i], end[i] };
     }
-    return err;
+    return 0;
 }
 
 /* A log that was cut off at its start cannot be folded: everything in it would look like a gap. */
@@ -167,8 +171,9 @@ static void check_start(struct verify *verify, const struct bus_range *range)
 }
 
 /* A worker publishes what it has committed within milliseconds: reads on for what the log still lacks. */
-static int fold_late(struct verify *verify, struct audit *audit, const struct group *group, struct bus_range *ranges)
+static int fold_late(struct lane *lane, const struct group *group, struct bus_range *ranges)
 {
+    const struct audit *audit = &lane->audit;
     for (int i = 0; i < PUBLISH_TRIES; i++) {
         bool waits = false;
         for (size_t p = 0; p < group->count; p++) {
@@ -179,9 +184,9 @@ static int fold_late(struct verify *verify, struct audit *audit, const struct gr
         }
         poll(NULL, 0, i == 0 ? 0 : PUBLISH_WAIT_MS);
         struct bus_range now[GROUP];
-        char why[BUS_WHY_SIZE] = "";
-        if (find_ranges(verify, group->partitions, group->count, now, why) != ZP_OK) {
-            return cli_fail("verify: %s cannot be read: %s", TOPIC_EVENTS, why);
+        int code = find_ranges(lane->watch, group->partitions, group->count, now);
+        if (code != 0) {
+            return code;
         }
         bool is_longer = false;
         for (size_t p = 0; p < group->count; p++) {
@@ -189,7 +194,7 @@ static int fold_late(struct verify *verify, struct audit *audit, const struct gr
             ranges[p].to = now[p].to;
             is_longer = is_longer || now[p].from < now[p].to;
         }
-        int code = is_longer ? fold_ranges(verify, audit, now, group->count) : 0;
+        code = is_longer ? fold_ranges(lane, now, group->count) : 0;
         if (code != 0) {
             return code;
         }
@@ -214,18 +219,18 @@ static void add_counts(struct verify *verify, const struct audit *audit, const s
     verify->cache_total.snapshots += cache->snapshots;
 }
 
-static int fold_group(struct verify *verify, struct audit *audit, const struct group *group)
+static int fold_group(struct lane *lane, const struct group *group)
 {
     struct bus_range ranges[GROUP];
-    char why[BUS_WHY_SIZE] = "";
-    if (find_ranges(verify, group->partitions, group->count, ranges, why) != ZP_OK) {
-        return cli_fail("verify: %s cannot be read: %s", TOPIC_EVENTS, why);
+    int code = find_ranges(lane->watch, group->partitions, group->count, ranges);
+    if (code != 0) {
+        return code;
     }
     for (size_t i = 0; i < group->count; i++) {
-        check_start(verify, &ranges[i]);
+        check_start(lane->verify, &ranges[i]);
     }
-    int code = fold_ranges(verify, audit, ranges, group->count);
-    return code == 0 ? fold_late(verify, audit, group, ranges) : code;
+    code = fold_ranges(lane, ranges, group->count);
+    return code == 0 ? fold_late(lane, group, ranges) : code;
 }
 
 /* ---- the database against Redis ------------------------------------------------------------------------------- */
@@ -358,7 +363,7 @@ static int audit_group(struct lane *lane, struct group *group)
         return fail_database(lane, err);
     }
     expect_places(verify, audit);
-    int code = fold_group(verify, audit, group);
+    int code = fold_group(lane, group);
     if (code != 0) {
         return code;
     }
@@ -403,19 +408,27 @@ static size_t wanted_partitions(const struct verify *verify, int32_t *ret_partit
     return count;
 }
 
+static int open_watches(struct verify *verify)
+{
+    char why[BUS_WHY_SIZE] = "";
+    for (size_t i = 0; i < LANES; i++) {
+        if (bus_watch_create(verify->settings->kafka, "zapora-verify", &verify->lanes[i].watch, why) != ZP_OK) {
+            return cli_fail("verify: %s cannot be read: %s", TOPIC_EVENTS, why);
+        }
+    }
+    return 0;
+}
+
 static int count_total(struct verify *verify, const int32_t *partitions, size_t count)
 {
     struct bus_range ranges[BUS_PARTITIONS];
-    char why[BUS_WHY_SIZE] = "";
     int64_t total = 0;
-    if (find_ranges(verify, partitions, count, ranges, why) != ZP_OK) {
-        return cli_fail("verify: %s cannot be read: %s", TOPIC_EVENTS, why);
-    }
-    for (size_t i = 0; i < count; i++) {
+    int code = find_ranges(verify->lanes[0].watch, partitions, count, ranges);
+    for (size_t i = 0; code == 0 && i < count; i++) {
         total += ranges[i].to - ranges[i].from;
     }
     progress_begin(&verify->progress, "verify", "records and locations", total);
-    return 0;
+    return code;
 }
 
 static void make_groups(struct verify *verify, const int32_t *partitions, size_t count)
@@ -430,7 +443,8 @@ static void make_groups(struct verify *verify, const int32_t *partitions, size_t
 static int audit_all(struct verify *verify, const int32_t *partitions, size_t count)
 {
     make_groups(verify, partitions, count);
-    int code = count_total(verify, partitions, count);
+    int code = open_watches(verify);
+    code = code == 0 ? count_total(verify, partitions, count) : code;
     size_t running = 0;
     while (code == 0 && running < LANES && running < verify->group_count) {
         struct lane *lane = &verify->lanes[running];
@@ -549,6 +563,7 @@ static void close_verify(struct verify *verify)
         audit_finish(&verify->lanes[i].audit);
         cache_audit_finish(&verify->lanes[i].cache);
         store_destroy(verify->lanes[i].store);
+        bus_watch_destroy(verify->lanes[i].watch);
     }
     pthread_mutex_destroy(&verify->lock);
     store_destroy(verify->store);
