@@ -13,6 +13,8 @@
     "reasons, fingerprint, lines"
 #define EVENT_COLUMNS \
     "location_id, seq, command_offset, at, partition, order_id, command_id, type, hash, value"
+#define EVENTS_PAGE \
+    "(SELECT seq, value FROM order_events WHERE location_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) page"
 #define OUTCOME_COLUMNS \
     "command_id, location_id, order_id, user_id, command_offset, seq, at, partition, type, err, fingerprint, reasons"
 #define LOCATION_COLUMNS \
@@ -110,12 +112,14 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
     [STATEMENT_COMMIT] = { "commit", { 0 },
         "COMMIT" },
 
-    /* $3 rows and $4 bytes at most, but always the first row, so that a reader gets on. */
+    /* $3 rows and $4 bytes at most, but always the first row, so that a reader gets on. Mostly all of them fit, and no
+     * running sum is needed. */
     [STATEMENT_EVENTS_AFTER] = { "events_after", { OID_UUID, OID_INT8, OID_INT8, OID_INT8 },
-        "WITH sized AS (SELECT seq, sum(octet_length(value)) OVER (ORDER BY seq) AS bytes FROM "
-        "(SELECT seq, value FROM order_events WHERE location_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) page) "
-        "SELECT e FROM order_events e WHERE e.location_id = $1 AND e.seq > $2 AND e.seq <= greatest("
-        "(SELECT min(seq) FROM sized), (SELECT max(seq) FROM sized WHERE bytes <= $4)) ORDER BY e.seq" },
+        "SELECT e FROM order_events e WHERE e.location_id = $1 AND e.seq > $2 AND e.seq <= "
+        "(SELECT CASE WHEN sum(octet_length(value)) <= $4 THEN max(seq) ELSE "
+        "(SELECT greatest(min(seq), max(seq) FILTER (WHERE bytes <= $4)) FROM "
+        "(SELECT seq, sum(octet_length(value)) OVER (ORDER BY seq) AS bytes FROM " EVENTS_PAGE ") sized) END "
+        "FROM " EVENTS_PAGE ") ORDER BY e.seq" },
 
     [STATEMENT_EVENTS_INSERT] = { "events_insert", { PARAM_ROWS },
         "INSERT INTO order_events (" EVENT_COLUMNS ") SELECT " EVENT_COLUMNS " FROM unnest($1::order_events[])" },
