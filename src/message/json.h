@@ -21,13 +21,20 @@ void thing_put_members(const struct thing *thing, const void *self, uint32_t var
 /* A list's row alone: [{…},…]. */
 void list_put_json(const struct field *list, const void *self, struct buffer *out);
 
-/* ---- in: jansson's tree, judged row by row ------------------------------------------------------------- */
+/* ---- in: straight from the bytes, or by way of jansson's tree, judged row by row ----------------------- */
 
 /* Reads one JSON document into `self`, a zeroed struct that the row belongs to, of no use after a failure. Names
  * without a row are faults; null is as good as not given. ZP_OK, ZP_NO_MEMORY, or ZP_MALFORMED or ZP_INVALID with
  * every fault found added to `faults`. */
 enum zp_err json_read(const struct field *root, const char *body, size_t len, struct arena *arena, void *self,
                       struct reason_list *faults) ZP_MUST_CHECK;
+
+/* The two ways of json_read, first one, then the other. A plain document is read at once; ZP_INVALID: this is none, or
+ * it has faults, and `self` is as good as it was, for what was put into it the tree puts there again. */
+enum zp_err json_read_plain(const struct field *root, const char *body, size_t len, struct arena *arena,
+                            void *self) ZP_MUST_CHECK;
+enum zp_err json_read_tree(const struct field *root, const char *body, size_t len, struct arena *arena, void *self,
+                           struct reason_list *faults) ZP_MUST_CHECK;
 
 /* A row that reads a whole document as this thing. */
 #define JSON_ROOT(a_thing) ((struct field){ .kind = FIELD_THING, .flags = REQUIRED, .thing = &(a_thing) })
@@ -42,6 +49,8 @@ struct json_spot {
     const struct path *leaf;
 };
 
+/* The byte behind the string that starts at `at`, or end. */
+const char *json_skip_string(const char *at, const char *end);
 /* Walks over `len` bytes without judging their grammar. FAULT_NONE, FAULT_TOO_DEEP or FAULT_NUL, with *ret_spot
  * where it stopped. */
 enum fault json_scan(const char *body, size_t len, struct json_spot *ret_spot);

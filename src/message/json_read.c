@@ -1,4 +1,4 @@
-/* json_read: JSON to rows, by way of jansson's tree.
+/* json_read: JSON to rows, by way of jansson's tree where it cannot be had at once (json_plain).
  *
  * Called for requests, restaurant files and the database's documents. Invariants: every fault is found that can be
  * found, not only the first; a document that is refused leaves nothing behind but faults. */
@@ -202,8 +202,8 @@ static json_t *load(struct reader *r, const char *body, size_t len)
     return json;
 }
 
-enum zp_err json_read(const struct field *root, const char *body, size_t len, struct arena *arena, void *self,
-                      struct reason_list *faults)
+enum zp_err json_read_tree(const struct field *root, const char *body, size_t len, struct arena *arena, void *self,
+                           struct reason_list *faults)
 {
     struct reader r = { .arena = arena, .faults = faults };
     struct json_spot spot;
@@ -218,4 +218,11 @@ enum zp_err json_read(const struct field *root, const char *body, size_t len, st
         read_value(&r, root, json, &PATH_ROOT, self);
     }
     return r.err;
+}
+
+enum zp_err json_read(const struct field *root, const char *body, size_t len, struct arena *arena, void *self,
+                      struct reason_list *faults)
+{
+    enum zp_err err = json_read_plain(root, body, len, arena, self);
+    return err == ZP_INVALID ? json_read_tree(root, body, len, arena, self, faults) : err;
 }

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The byte behind the string that starts at `at`, or end. */
-static const char *skip_string(const char *at, const char *end)
+const char *json_skip_string(const char *at, const char *end)
 {
     for (at++; at < end && *at != '"'; at++) {
         if (*at == '\\' && at + 1 < end) {
@@ -67,7 +66,7 @@ enum fault json_scan(const char *body, size_t len, struct json_spot *ret_spot)
 
     *ret_spot = (struct json_spot){ .depth = 0 };
     for (const char *at = body; at < end;) {
-        const char *behind = *at == '"' ? skip_string(at, end) : at + 1;
+        const char *behind = *at == '"' ? json_skip_string(at, end) : at + 1;
         if (*at == '"') {
             note_string(ret_spot, at, behind);
         } else if (!note_byte(ret_spot, *at)) {
@@ -109,7 +108,7 @@ void json_tame_numbers(char *body)
 
     for (char *at = body; at < end;) {
         if (*at == '"') {
-            at += skip_string(at, end) - at;
+            at += json_skip_string(at, end) - at;
             continue;
         }
         size_t len = 0;

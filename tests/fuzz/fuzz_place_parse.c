@@ -1,6 +1,29 @@
 /* Any bytes as the body of each request. What the gateway lets in a worker must be able to read, and what is wrong
  * with the rest must be fit for an answer. */
 #include "fuzz.h"
+#include "json.h"
+
+/* What is read at once is what the tree reads. */
+static void ways_must_agree(const struct thing *thing, const char *body, size_t size, struct arena *arena)
+{
+    struct reason_list faults = { .count = 0 };
+    struct buffer at_once, by_tree;
+    void *self = arena_alloc(arena, thing->size), *again = arena_alloc(arena, thing->size);
+
+    MUST(self != NULL && again != NULL);
+    if (json_read_plain(&JSON_ROOT(*thing), body, size, arena, self) != ZP_OK) {
+        return;
+    }
+    MUST(json_read_tree(&JSON_ROOT(*thing), body, size, arena, again, &faults) == ZP_OK);
+    buffer_init(&at_once, 4 * MESSAGE_VALUE_BYTES_MAX);
+    buffer_init(&by_tree, 4 * MESSAGE_VALUE_BYTES_MAX);
+    thing_put_json(thing, self, VARIANT_ANY, &at_once);
+    thing_put_json(thing, again, VARIANT_ANY, &by_tree);
+    MUST(at_once.err == ZP_OK && at_once.len == by_tree.len);
+    MUST(memcmp(at_once.data, by_tree.data, at_once.len) == 0);
+    buffer_finish(&at_once);
+    buffer_finish(&by_tree);
+}
 
 static void must_pass_the_log(struct command *command, struct arena *arena)
 {
@@ -62,6 +85,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (err == ZP_OK) {
         must_pass_the_log(&command, &arena);
     }
+    ways_must_agree(&place_request_thing, body, size, &arena);
+    ways_must_agree(&step_request_thing, body, size, &arena);
+    ways_must_agree(&restaurant_thing, body, size, &arena);
     must_be_told(message_login_parse(body, size, &arena, &credentials, &login), &login, &arena);
     err = message_restaurant_parse(body, size, &arena, &restaurant, &file);
     must_be_told(err, &file, &arena);
