@@ -285,6 +285,9 @@ PARSE(an_order, "{\"location_id\":\"01901640-0000-7000-8000-000000000001\",\"typ
       "\"customer\":"
       "{\"name\":\"Z\",\"phone\":\"+49 30\",\"address\":\"a\"},\"note\":\"x\",\"tip\":1,\"expected_total\":2}",
       struct placement, message_place_parse, &location, &faults)
+PARSE(an_order_with_an_escape, "{\"type\":\"pickup\",\"lines\":[{\"item_id\":\"a\",\"quantity\":1},{\"item_id\":\"b\","
+      "\"quantity\":1,\"options\":[{\"option_id\":\"c\"}]}],\"note\":\"a\\tb\"}", struct placement, message_place_parse,
+      &location, &faults)
 PARSE(an_order_with_faults, "{\"type\":\"x\",\"lines\":[{\"quantity\":0,\"x\":1},{\"item_id\":\"A\"}],\"tip\":-1,"
       "\"y\":{}}", struct placement, message_place_parse, &location, &faults)
 PARSE(an_order_that_overflows, "{\"tip\":99999999999999999999,\"lines\":[]}", struct placement, message_place_parse,
@@ -341,6 +344,7 @@ static const struct torture rows[] = {
     ROW(events_are_read, open_written_events, event_is_whole, OK),
     ROW(everything_is_shown, open_room, NULL, OK),
     ROW(an_order, open_room, faults_fit, OK),
+    ROW(an_order_with_an_escape, open_room, faults_fit, OK),
     ROW(an_order_with_faults, open_room, faults_fit, INVALID),
     ROW(an_order_that_overflows, open_room, faults_fit, INVALID),
     ROW(an_order_that_is_no_json, open_room, faults_fit, MALFORMED),
