@@ -10,7 +10,6 @@
 #include "gateway_parts.h"
 #include "guard.h"
 #include "places.h"
-#include "reactor.h"
 #include "stream.h"
 #include "sweep.h"
 #include "zapora/message.h"
@@ -82,7 +81,7 @@ static void configure(struct loop *loop)
 static enum zp_err open_hub(struct loop *loop, char *why, size_t why_size)
 {
     char reason[LIVE_WHY_SIZE] = "";
-    const struct live_reactor reactor = reactor_for(loop->evloop);
+    const struct live_reactor reactor = reactor_lend(&loop->reactor);
     const struct live_hub_settings settings = {
         .uri = loop->gateway->settings->redis, .timeout_ms = HUB_TIMEOUT_MS, .receipt_ttl_s = RECEIPT_TTL_S,
         .ring_events_max = RING_EVENTS_MAX, .ring_bytes_max = RING_BYTES_MAX,
@@ -98,6 +97,7 @@ static enum zp_err open_hub(struct loop *loop, char *why, size_t why_size)
 static enum zp_err open_loop(struct loop *loop, char *why, size_t why_size)
 {
     loop->evloop = h2o_evloop_create();
+    loop->reactor.evloop = loop->evloop;
     loop->now_us = clock_mono_us();
     timers_init(&loop->timers, loop->now_us);
     passes_init(&loop->passes);
@@ -132,6 +132,7 @@ static void run_round(struct loop *loop, int64_t *next_tick_us)
         live_hub_tick(loop->hub, loop->now_us);
         atomic_store(&loop->hub_connected, live_hub_connected(loop->hub));
     }
+    reactor_flush(&loop->reactor);
 }
 
 /* Drops SYN on a listening socket: no new connection begins, those that have begun are completed. The client sends its

@@ -5,6 +5,7 @@
 #include "event_text.h"
 #include "mailbox.h"
 #include "passes.h"
+#include "reactor.h"
 #include "sweep_state.h"
 #include "timers.h"
 #include "zapora/live.h"
@@ -30,6 +31,7 @@ struct loop {
     h2o_socket_t *listener;  /* NULL once the drain has begun */
     int listen_fd;           /* the listener's, once it has it */
     h2o_multithread_receiver_t receiver;
+    struct reactor reactor;  /* the hub's */
     struct live_hub *hub;
     struct timers timers;
     int64_t now_us;          /* clock_mono_us of this round */

@@ -6,7 +6,19 @@
 
 #include <h2o.h>
 
-/* Watches through this loop, on its thread only. */
-struct live_reactor reactor_for(h2o_loop_t *evloop);
+struct watch;
+
+/* Zeroed but for the loop, borrowed. Used on the loop's thread only. */
+struct reactor {
+    h2o_loop_t *evloop;
+    struct watch *asking;  /* those that want to write and have not asked the kernel whether they may */
+    struct watch *serving; /* the one that is told so now; NULL once it is gone */
+};
+
+/* Watches through this reactor, which must outlive what is watched. */
+struct live_reactor reactor_lend(struct reactor *reactor);
+/* Lets everybody write who wants to. At the end of each round of the loop, so that what the round has gathered goes out
+ * in one piece before the loop waits. */
+void reactor_flush(struct reactor *reactor);
 
 #endif
