@@ -201,19 +201,24 @@ enum zp_err store_outcome_get(struct store *store, const struct zp_id *command_i
                               struct outcome *ret_outcome) ZP_MUST_CHECK;
 
 /* A keyset page, newest first. Of an owner, of a location, or of both; neither: ZP_INVALID. */
+#define STORE_LOOK_MAX 2000
 struct order_query {
     struct zp_id owner;          /* ID_NONE: any */
     struct zp_id location_id;    /* ID_NONE: any */
     enum order_state status;     /* ORDER_NONE: any */
     int64_t updated_since;       /* 0: any */
-    int64_t before_placed_at;    /* the last row of the page before; 0: first page */
+    int64_t before_placed_at;    /* where the page before ended; 0: first page */
     struct zp_id before_id;
     int64_t limit;               /* 1–100 */
+    int64_t look_max;            /* of so many orders those that fit are taken, at least limit; 0: STORE_LOOK_MAX. So a
+                                    page costs the same, however rare what is asked for */
 };
 /* The page, and what it is not older than: the seq of the query's location (0: there is no such location), or, when the
  * query names none, the rows of all partitions. */
 struct store_page {
     struct order *orders; size_t order_count;
+    int64_t end_placed_at;       /* where the next page goes on, after a short or empty one, too; 0: this is the last */
+    struct zp_id end_id;
     int64_t head;
     struct store_partition *partitions; size_t partition_count;
 };

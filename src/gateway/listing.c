@@ -1,9 +1,10 @@
 /* listing: GET /orders: a page of one's own orders, or of a location's for its staff.
  *
  * Called through the table of routes. Invariants: a customer's page holds only own orders, whatever the query says;
- * a page goes on exactly behind the last order of the page before (keyset), also while new orders come in; and a page
- * is shown only when PostgreSQL is not behind what Redis knew before: the head of the page's location, or, of a page
- * that may be of any location, how far every partition was applied. */
+ * a page goes on exactly where the page before ended (keyset), also while new orders come in: behind its last order,
+ * or, when few fit the query, behind the last one that was looked at, so it may be short or empty and not the last; and
+ * a page is shown only when PostgreSQL is not behind what Redis knew before: the head of the page's location, or, of a
+ * page that may be of any location, how far every partition was applied. */
 #include "errand.h"
 #include "handlers.h"
 #include "mailbox.h"
@@ -123,20 +124,19 @@ static bool take_query(struct call *call, struct order_query *ret_query)
 
 /* ---- the page ---- */
 
-static void put_page(const struct question *question, const struct order *orders, size_t count, struct buffer *out)
+static void put_page(const struct question *question, const struct store_page *page, struct buffer *out)
 {
     char text[CURSOR_TEXT_SIZE];
-    bool full = count == (size_t)question->query.limit;
     buffer_puts(out, "{\"orders\":[");
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < page->order_count; i++) {
         if (i > 0) {
             buffer_putc(out, ',');
         }
-        message_order_json(&orders[i], out);
+        message_order_json(&page->orders[i], out);
     }
     buffer_puts(out, "],\"next_cursor\":");
-    if (full) {
-        const struct cursor cursor = { orders[count - 1].placed_at, orders[count - 1].id };
+    if (page->end_placed_at != 0) {
+        const struct cursor cursor = { page->end_placed_at, page->end_id };
         buffer_printf(out, "\"%s\"}", cursor_write(&cursor, question->cursor_key, text));
     } else {
         buffer_puts(out, "null}");
@@ -150,7 +150,7 @@ static void look_in_table(struct errand *errand, struct store *store)
     errand->found = page;
     errand->err = page == NULL ? ZP_NO_MEMORY : store_orders_page(store, &question->query, &errand->arena, page);
     if (errand->err == ZP_OK) {
-        put_page(question, page->orders, page->order_count, &errand->out);
+        put_page(question, page, &errand->out);
     }
 }
 

@@ -97,6 +97,14 @@ static enum statement_id page_statement(const struct order_query *query)
     return order_is_open(query->status) ? STATEMENT_ORDERS_PAGE_OPEN : STATEMENT_ORDERS_PAGE_LOCATION;
 }
 
+/* Where everything fits, no more are looked at than the page has. */
+static int64_t looks(const struct order_query *query)
+{
+    bool is_picky = query->status != ORDER_NONE || query->updated_since != 0 ||
+                    (!id_is_none(&query->owner) && !id_is_none(&query->location_id));
+    return !is_picky ? query->limit : query->look_max == 0 ? STORE_LOOK_MAX : query->look_max;
+}
+
 static void page_params(struct params *params, const struct order_query *query)
 {
     struct zp_id past_all;
@@ -113,18 +121,42 @@ static void page_params(struct params *params, const struct order_query *query)
         params_id(params, &query->location_id);
     }
     params_i64(params, query->limit);
+    params_i64(params, looks(query));
 }
 
-static enum zp_err read_page(struct store *store, const struct trip *trip, bool of_location, struct arena *arena,
-                             struct store_page *ret_page)
+/* The orders, and where they end: the last row may be there for that alone. */
+static enum zp_err read_orders(struct store *store, const PGresult *result, int64_t limit, struct arena *arena,
+                               struct store_page *page)
 {
+    int64_t fits, is_end;
+    enum zp_err err = trip_rows(store, result, SHAPE_ORDER, arena, &page->orders, &page->order_count);
+    if (err != ZP_OK || page->order_count == 0) {
+        return err;
+    }
+    const struct order *last = &page->orders[page->order_count - 1];
+    int row = (int)page->order_count - 1;
+    if (!wire_get_int(trip_field(result, row, 1), &fits) || !wire_get_int(trip_field(result, row, 2), &is_end)) {
+        return connection_trouble(store, ZP_INTERNAL, "a row of orders cannot be read");
+    }
+    if (is_end != 0 || (int64_t)page->order_count == limit) {
+        page->end_placed_at = last->placed_at;
+        page->end_id = last->id;
+    }
+    page->order_count -= fits != 0 ? 0 : 1;
+    return ZP_OK;
+}
+
+static enum zp_err read_page(struct store *store, const struct trip *trip, const struct order_query *query,
+                             struct arena *arena, struct store_page *ret_page)
+{
+    bool of_location = !id_is_none(&query->location_id);
     struct store_page page = { .head = 0 };
     const PGresult *moment = trip_result(trip, MOMENT);
     enum zp_err err = of_location
         ? read_head(store, moment, arena, &page.head)
         : trip_rows(store, moment, SHAPE_PARTITION, arena, &page.partitions, &page.partition_count);
     if (err == ZP_OK) {
-        err = trip_rows(store, trip_result(trip, ORDERS), SHAPE_ORDER, arena, &page.orders, &page.order_count);
+        err = read_orders(store, trip_result(trip, ORDERS), query->limit, arena, &page);
     }
     if (err == ZP_OK) {
         *ret_page = page;
@@ -143,15 +175,14 @@ static enum zp_err page(struct store *store, const struct order_query *query, st
     params_scope params;
     params_init(&params);
     page_params(&params, query);
-    bool of_location = !id_is_none(&query->location_id);
-    if (of_location) {
+    if (!id_is_none(&query->location_id)) {
         add_head(&trip, &query->location_id);
     } else {
         trip_add(&trip, STATEMENT_PARTITIONS_LIST, NULL);
     }
     trip_add(&trip, page_statement(query), &params);
     err = trip_run(&trip);
-    return err != ZP_OK ? err : read_page(store, &trip, of_location, arena, ret_page);
+    return err != ZP_OK ? err : read_page(store, &trip, query, arena, ret_page);
 }
 
 static enum zp_err page_of_replica(struct store *store, const struct order_query *query, struct arena *arena,
@@ -174,6 +205,7 @@ enum zp_err store_orders_page(struct store *store, const struct order_query *que
 {
     ZP_ASSERT(query->limit >= 1 && query->limit <= PAGE_MAX);
     ZP_ASSERT((unsigned)query->status < ORDER_STATE_COUNT);
+    ZP_ASSERT(query->look_max == 0 || query->look_max >= query->limit);
     if (id_is_none(&query->owner) && id_is_none(&query->location_id)) {
         return connection_trouble(store, ZP_INVALID, "a page is of an owner, of a location, or of both");
     }

@@ -24,13 +24,18 @@
 #define ACCOUNT_COLUMNS \
     "user_id, email, name, role, password_hash, locations, disabled"
 
-/* A page of orders, newest first. $1 the key, $2 $3 the last row of the page before, $4 status or NULL, $5 updated
- * since, $6 location or NULL, $7 limit. */
-#define PAGE_ORDER "ORDER BY placed_at DESC, order_id DESC LIMIT $7"
+/* A page of orders, newest first. $1 the key, $2 $3 where the page before ended, $4 status or NULL, $5 updated since,
+ * $6 location or NULL, $7 limit, $8 how many rows are looked at. The last of these comes along whether it fits or not:
+ * the next page goes on behind it. */
+#define PAGE_ORDER "ORDER BY placed_at DESC, order_id DESC LIMIT "
 #define PAGE_ROWS(table, key) \
-    "SELECT o, o.placed_at, o.order_id FROM " table " o WHERE " key " AND (o.placed_at, o.order_id) < ($2, $3) " \
-    "AND ($4 IS NULL OR o.status = $4) AND o.updated_at >= $5 AND ($6 IS NULL OR o.location_id = $6) " PAGE_ORDER
-#define PAGE_PARAMS { OID_UUID, OID_TIMESTAMPTZ, OID_UUID, OID_TEXT, OID_TIMESTAMPTZ, OID_UUID, OID_INT8 }
+    "SELECT o, o.placed_at, o.order_id, ($4 IS NULL OR o.status = $4) AND o.updated_at >= $5 " \
+    "AND ($6 IS NULL OR o.location_id = $6) AS fits FROM " table " o " \
+    "WHERE " key " AND (o.placed_at, o.order_id) < ($2, $3) " PAGE_ORDER "$8"
+#define PAGE(rows) \
+    "SELECT o, fits::integer, (n = $8)::integer FROM (SELECT *, row_number() OVER (ORDER BY placed_at DESC, " \
+    "order_id DESC) AS n FROM (" rows ") looked) numbered WHERE fits OR n = $8 " PAGE_ORDER "$7"
+#define PAGE_PARAMS { OID_UUID, OID_TIMESTAMPTZ, OID_UUID, OID_TEXT, OID_TIMESTAMPTZ, OID_UUID, OID_INT8, OID_INT8 }
 
 /* $1 statement timeout, $2 lock timeout. */
 #define SESSION_LIMITS(locally) \
@@ -174,14 +179,14 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
 
     /* The index of a location's orders has the open ones apart: a page of both is the best of two pages. */
     [STATEMENT_ORDERS_PAGE_LOCATION] = { "orders_page_location", PAGE_PARAMS,
-        "SELECT o FROM ((" PAGE_ROWS("orders", "o.location_id = $1 AND o.open") ") UNION ALL "
-        "(" PAGE_ROWS("orders_all", "o.location_id = $1 AND NOT o.open") ")) page " PAGE_ORDER },
+        PAGE("(" PAGE_ROWS("orders", "o.location_id = $1 AND o.open") ") UNION ALL "
+             "(" PAGE_ROWS("orders_all", "o.location_id = $1 AND NOT o.open") ") " PAGE_ORDER "$8") },
 
     [STATEMENT_ORDERS_PAGE_OPEN] = { "orders_page_open", PAGE_PARAMS,
-        PAGE_ROWS("orders", "o.location_id = $1 AND o.open") },
+        PAGE(PAGE_ROWS("orders", "o.location_id = $1 AND o.open")) },
 
     [STATEMENT_ORDERS_PAGE_OWNER] = { "orders_page_owner", PAGE_PARAMS,
-        PAGE_ROWS("orders_all", "o.owner = $1") },
+        PAGE(PAGE_ROWS("orders_all", "o.owner = $1")) },
 
     /* What is archived is closed, and nothing changes a closed order. */
     [STATEMENT_ORDERS_UPDATE] = { "orders_update", { PARAM_ROWS },
