@@ -25,7 +25,7 @@ struct bus_client {
     const char *brokers, *client_id;
     const struct bus_client_option *options; /* borrowed during the call */
     size_t option_count;
-    int64_t fetch_interval_us; /* between two fetches of one broker under load; 0: as fast as they are answered */
+    int64_t fetch_interval_us; /* between two fetches of one broker, see pace.h; 0: as fast as they are answered */
     void *opaque;      /* of every callback */
     /* NULL where a kind has none. */
     void (*on_error)(rd_kafka_t *rk, int err, const char *reason, void *opaque);

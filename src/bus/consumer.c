@@ -4,6 +4,7 @@
  * record of it comes out before bus_consumer_start has named the offset; what comes out rises from there without a
  * jump back. */
 #include "client.h"
+#include "pace.h"
 #include "pull.h"
 #include "trouble.h"
 #include "view.h"
@@ -300,7 +301,12 @@ static struct record *record_take(struct bus_consumer *consumer, rd_kafka_messag
 
 struct record *bus_consume(struct bus_consumer *consumer, int timeout_ms)
 {
-    rd_kafka_message_t *message = bus_pull_next(&consumer->pull, timeout_ms);
+    rd_kafka_message_t *message = bus_pull_next(&consumer->pull, 0);
+    if (message == NULL && timeout_ms > 0) {
+        bus_pace_hungry(true);
+        message = bus_pull_next(&consumer->pull, timeout_ms);
+        bus_pace_hungry(false);
+    }
     if (message == NULL) {
         return NULL;
     }

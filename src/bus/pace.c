@@ -1,23 +1,51 @@
 /* pace: owns the rhythm of a consumer's fetches.
  *
- * Called by client, and then by the library on the thread of each broker. A fetch of librdkafka 2.0.2 names every
- * partition of the consumer (it knows no fetch sessions), and the broker answers as soon as one of them has a record:
- * under load a worker with 32 partitions asked a thousand times a second for two or three records each, which was a
- * fifth of Kafka's CPU. `fetch.min.bytes` with a short `fetch.wait.max.ms` would gather records, too, but delays every
- * record at every load, and asks as often when there is nothing. So the thread rests after it has sent a fetch that
- * came soon after the one before: what arrives meanwhile comes with one answer. Invariants: a record that comes after
- * a silence is not delayed; a rest is shorter than the interval. */
+ * Called by client and consumer, and then by the library on the thread of each broker. A fetch of librdkafka 2.0.2
+ * names every partition of the consumer (it knows no fetch sessions), and the broker answers as soon as one of them
+ * has a record: under load a worker with 32 partitions asked a thousand times a second for two or three records each,
+ * which was a fifth of Kafka's CPU. `fetch.min.bytes` with a short `fetch.wait.max.ms` would gather records, too, but
+ * delays every record at every load, and asks as often when there is nothing. So the thread rests after it has sent a
+ * fetch that came soon after the one before, shorter when the consumer waits for a record than when it is at work:
+ * what arrives meanwhile comes with one answer. Invariants: a record that comes after a silence is not delayed; a rest
+ * is shorter than the interval. */
 #include "pace.h"
 
+#include <pthread.h>
 #include <time.h>
 
 #define NAME "pace"
 #define API_KEY_FETCH 1 /* https://kafka.apache.org/protocol#protocol_api_keys */
+#define HUNGRY_PART 3   /* of the interval is a rest's least length */
 
-static void rest(int64_t us)
+/* Of the process, for the library's threads may outlive a consumer that is made anew. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t hungry;
+    bool is_hungry;
+} appetite = { .lock = PTHREAD_MUTEX_INITIALIZER, .hungry = PTHREAD_COND_INITIALIZER };
+
+void bus_pace_hungry(bool is_hungry)
 {
-    const struct timespec span = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
-    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &span, NULL); /* woken early, it asks early */
+    pthread_mutex_lock(&appetite.lock);
+    appetite.is_hungry = is_hungry;
+    pthread_mutex_unlock(&appetite.lock);
+    if (is_hungry) {
+        pthread_cond_broadcast(&appetite.hungry);
+    }
+}
+
+static void rest(int64_t since_us, int64_t interval_us)
+{
+    pthread_mutex_lock(&appetite.lock);
+    for (;;) {
+        int64_t until_us = since_us + (appetite.is_hungry ? interval_us / HUNGRY_PART : interval_us);
+        const struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
+        if (clock_mono_us() >= until_us) {
+            break;
+        }
+        (void)pthread_cond_clockwait(&appetite.hungry, &appetite.lock, CLOCK_MONOTONIC, &until);
+    }
+    pthread_mutex_unlock(&appetite.lock);
 }
 
 static rd_kafka_resp_err_t sent(rd_kafka_t *rk, int fd, const char *broker, int32_t broker_id, int16_t api_key,
@@ -28,14 +56,10 @@ static rd_kafka_resp_err_t sent(rd_kafka_t *rk, int fd, const char *broker, int3
     if (api_key != API_KEY_FETCH) {
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     }
-    int64_t interval_us = (intptr_t)opaque;
-    int64_t now = clock_mono_us();
-    int64_t left_us = fetched_us + interval_us - now;
-    if (fetched_us != 0 && left_us > 0) {
-        rest(left_us);
-        now += left_us;
+    if (fetched_us != 0) {
+        rest(fetched_us, (intptr_t)opaque);
     }
-    fetched_us = now;
+    fetched_us = clock_mono_us();
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 

@@ -4,8 +4,11 @@
 
 #include "client.h"
 
-/* Has the client's fetchers, one for each broker, begin at most one fetch in each spell of interval_us; a fetch after a
- * longer silence waits for nothing. Part of the configuration of a client that is made after it. */
+/* Has the client's fetchers, one for each broker, begin at most one fetch in each spell of interval_us while the
+ * consumer is at work, and in a third of it while it is hungry; a fetch after a longer silence waits for nothing. Part
+ * of the configuration of a client that is made after it. */
 enum zp_err bus_pace_fetches(rd_kafka_conf_t *conf, int64_t interval_us) ZP_MUST_CHECK;
+/* Whether the process's consumer waits for a record: a fetcher then rests for less. By any thread. */
+void bus_pace_hungry(bool is_hungry);
 
 #endif
