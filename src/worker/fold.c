@@ -9,6 +9,7 @@
 #include "zapora/planted.h"
 
 #define FOLD_FACTS_MAX 200 /* in one transaction */
+#define NO_MEMORY "not enough memory"
 #define FOLD_SLICE_US 3000000 /* then the consumer must be polled; the next takeover goes on where this one stopped */
 
 static struct takeover *takeover_of(struct takeover *takeovers, size_t count, int32_t partition)
@@ -19,6 +20,12 @@ static struct takeover *takeover_of(struct takeover *takeovers, size_t count, in
         }
     }
     return NULL;
+}
+
+static void put_off(struct worker *worker, struct takeover *takeover, const char *why)
+{
+    takeover->fold_why = why;
+    takeover_put_off(worker, takeover, "fold", why);
 }
 
 /* Applies the gathered facts of one partition. */
@@ -53,7 +60,7 @@ static void flush(struct worker *worker, struct takeover *takeover, struct turn 
     if (err == ZP_CONFLICT) {
         takeover_stop(worker, takeover, why);
     } else if (err != ZP_OK) {
-        takeover_put_off(worker, takeover, "fold", store_trouble(worker->store)->why);
+        put_off(worker, takeover, err == ZP_NO_MEMORY ? NO_MEMORY : store_trouble(worker->store)->why);
     }
 }
 
@@ -91,7 +98,7 @@ static void take_fact(struct worker *worker, struct takeover *takeover, struct t
     const char *why = NULL;
     enum zp_err err = add_fact(worker, takeover, turn, record, &why);
     if (err == ZP_NO_MEMORY) { /* an empty turn holds any one record; a fact that is passed over would be lost */
-        takeover_put_off(worker, takeover, "fold", "not enough memory");
+        put_off(worker, takeover, NO_MEMORY);
         turn_reset(turn);
         return;
     }
@@ -144,7 +151,10 @@ static void read_ranges(struct worker *worker, struct takeover *takeovers, size_
         flush(worker, current, turn);
     }
     for (size_t i = 0; i < count && !done; i++) {
-        takeovers[i].has_failed = true; /* goes on at once: what was folded is committed */
+        if (!takeovers[i].has_failed) { /* goes on at once: what was folded is committed */
+            takeovers[i].has_failed = true;
+            takeovers[i].fold_why = "the events topic does not give all that it has";
+        }
     }
 }
 
@@ -166,9 +176,10 @@ void fold(struct worker *worker, struct takeover *takeovers, size_t count)
     struct turn *turn = turn_create(FOLD_FACTS_MAX);
     if (turn == NULL ||
         bus_reader_create(worker->settings->kafka, TOPIC_EVENTS, ranges, range_count, &reader, why) != ZP_OK) {
+        const char *why_not = turn == NULL ? NO_MEMORY : "the events topic cannot be read";
         for (size_t i = 0; i < count; i++) {
             if (!takeovers[i].has_failed) {
-                takeover_put_off(worker, &takeovers[i], "fold", i == 0 ? "the events topic cannot be read" : NULL);
+                put_off(worker, &takeovers[i], why_not);
             }
         }
     } else {

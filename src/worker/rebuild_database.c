@@ -71,14 +71,15 @@ static enum zp_err find_ends(struct rebuilding *rebuilding, int64_t *ret_first)
     return err == ZP_OK ? ZP_OK : fail(rebuilding->why, err, TOPIC_EVENTS, why);
 }
 
-/* One slice of a partition's log; ZP_CATCHING_UP: there is more, or it has to be tried again. */
-static enum zp_err fold_slice(struct lane *lane, int32_t number)
+/* One slice of a partition's log; ZP_CATCHING_UP: there is more, or it has to be tried again, for that reason. */
+static enum zp_err fold_slice(struct lane *lane, int32_t number, const char **ret_why)
 {
     struct worker *worker = lane->worker;
     struct partition *partition = &worker->partitions[number];
     struct takeover takeover = { .partition = number, .events_end = lane->rebuilding->ends[number], .is_ours = true };
     struct zp_id owner = id_fresh();
     if (store_partition_take(worker->store, number, &partition->owner, &owner, &takeover.row) != ZP_OK) {
+        *ret_why = store_trouble(worker->store)->why;
         return ZP_BUSY;
     }
     actors_drop_partition(&worker->actors, number);
@@ -93,6 +94,7 @@ static enum zp_err fold_slice(struct lane *lane, int32_t number)
     if (partition->state == PARTITION_STOPPED) {
         return ZP_CONFLICT;
     }
+    *ret_why = takeover.fold_why != NULL ? takeover.fold_why : "see the log lines";
     return takeover.has_failed ? ZP_CATCHING_UP : ZP_OK;
 }
 
@@ -115,10 +117,11 @@ static bool note_progress(struct rebuilding *rebuilding, int32_t number, int64_t
 static enum zp_err fold_partition(struct lane *lane, int32_t number)
 {
     struct rebuilding *rebuilding = lane->rebuilding;
+    const char *why = NULL;
     int failures = 0;
     enum zp_err err = ZP_CATCHING_UP;
     while ((err == ZP_CATCHING_UP || (err == ZP_BUSY && failures < FAILURES_MAX)) && !rebuilding->has_failed) {
-        err = fold_slice(lane, number);
+        err = fold_slice(lane, number, &why);
         bool moved = note_progress(rebuilding, number, lane->worker->marks[number].events_offset);
         failures = moved ? 0 : failures + 1;
         if (!moved && err != ZP_OK) {
@@ -132,7 +135,7 @@ static enum zp_err fold_partition(struct lane *lane, int32_t number)
     if (err == ZP_OK || err == ZP_CATCHING_UP) { /* the latter: another lane has failed, and says why */
         return ZP_OK;
     }
-    return fail(lane->why, err, "the fold", store_trouble(lane->worker->store)->why);
+    return fail(lane->why, err, "the fold", why);
 }
 
 /* The next partition that is not folded to its end; BUS_PARTITIONS: none. */

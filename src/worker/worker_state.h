@@ -76,6 +76,7 @@ struct takeover {
     int64_t events_end;
     bool is_ours;               /* step 1 is done */
     bool has_failed;            /* out of this round */
+    const char *fold_why;       /* of a fold that has failed, or NULL; borrowed until the store's next call */
 };
 void fold(struct worker *worker, struct takeover *takeovers, size_t count);
 

@@ -172,6 +172,7 @@ enum zp_err bus_reader_create(const char *brokers, const char *topic, const stru
                               struct bus_reader **ret_reader, char why[BUS_WHY_SIZE])
 {
     (void)brokers;
+    LOCKED;
     ZP_ASSERT(count <= BUS_PARTITIONS);
     if (bus.readers_good > 0) {
         bus.readers_good--;
