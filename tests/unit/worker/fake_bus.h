@@ -17,9 +17,9 @@ struct fake_bus {
     int pauses, starts;       /* calls of the consumer */
     int start_fails;          /* the next starts fail */
     struct { int32_t partition; int64_t offset; int times; } hidden; /* a record that the consumer skips */
-    bool holds_acks;          /* what is produced stands in the log, and nobody says so */
-    int refusals;             /* the next records produced are reported as not persisted, and are not */
-    int queue_full;           /* the next calls of bus_produce give ZP_BUSY */
+    _Atomic bool holds_acks;  /* what is produced stands in the log, and nobody says so */
+    _Atomic int refusals;     /* the next records produced are reported as not persisted, and are not */
+    _Atomic int queue_full;   /* the next calls of bus_produce give ZP_BUSY */
     int producers_made;
     int64_t (*clock)(void);   /* the brokers' time; NULL: a millisecond for each record */
 };

@@ -26,10 +26,10 @@ struct fake_cache {
     /* What was told, in order; the oldest are forgotten when there are too many. */
     struct { struct zp_id command_id; enum event_type type; enum zp_err err; int64_t seq; } notes[FAKE_NOTES_MAX];
     size_t note_count;
-    bool is_down;
-    int refills;
+    _Atomic bool is_down;
+    _Atomic int refills;
     size_t tickets, orders; /* of the last one */
-    int64_t connections;
+    _Atomic int64_t connections;
     int heads_asked;
     void (*_Atomic after_heads)(void); /* called once, when heads have been read */
     /* Called with the lock held, when something has become visible; may be NULL. */
