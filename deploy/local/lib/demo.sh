@@ -77,13 +77,28 @@ demo_login() {
         jq -r '"Authorization: Bearer \(.access_token)"' >"$step_dir/token"
 }
 
+# The menu as the gateway has it. It reads every few seconds what was written, and may have met the restaurant between
+# its settings and its menu.
+demo_menu() {
+    local menu
+    local -i deadline=$((SECONDS + 15))
+    until menu=$(demo_request 200 GET "/menu-items?location_id=$1") && jq -e '.items | length > 0' <<<"$menu" >&2; do
+        if ((SECONDS >= deadline)); then
+            step_cause 'the menu was applied, but the gateway still shows none; logs/gateway-1.log may say why'
+            return 1
+        fi
+        sleep 0.2
+    done
+    printf '%s' "$menu"
+}
+
 # Step: an order by the public API, from submitted to accepted.
 demo_order() {
     local location menu basket order id status seen began number total currency
     local -i tries=0
     location=$(env_read ZAPORA_DEMO_LOCATION)
     demo_login
-    menu=$(demo_request 200 GET "/menu-items?location_id=$location")
+    menu=$(demo_menu "$location")
     basket=$(demo_basket "$location" <<<"$menu")
     began=$EPOCHREALTIME
     order=$(demo_request 202 POST /orders -H "@$step_dir/token" -H "Idempotency-Key: $(random_uuid)" \
