@@ -94,7 +94,9 @@ static enum statement_id page_statement(const struct order_query *query)
     if (!id_is_none(&query->owner)) {
         return STATEMENT_ORDERS_PAGE_OWNER;
     }
-    return order_is_open(query->status) ? STATEMENT_ORDERS_PAGE_OPEN : STATEMENT_ORDERS_PAGE_LOCATION;
+    return query->status == ORDER_NONE  ? STATEMENT_ORDERS_PAGE_LOCATION
+         : order_is_open(query->status) ? STATEMENT_ORDERS_PAGE_OPEN
+                                        : STATEMENT_ORDERS_PAGE_CLOSED;
 }
 
 /* Where everything fits, no more are looked at than the page has. */

@@ -177,6 +177,9 @@ const struct statement STATEMENTS[STATEMENT_COUNT] = {
         "SELECT o.order_id, o.number FROM orders o WHERE o.location_id = $1 AND o.open "
         "ORDER BY o.number, o.order_id LIMIT $2" },
 
+    [STATEMENT_ORDERS_PAGE_CLOSED] = { "orders_page_closed", PAGE_PARAMS,
+        PAGE(PAGE_ROWS("orders_all", "o.location_id = $1 AND NOT o.open")) },
+
     /* The index of a location's orders has the open ones apart: a page of both is the best of two pages. */
     [STATEMENT_ORDERS_PAGE_LOCATION] = { "orders_page_location", PAGE_PARAMS,
         PAGE("(" PAGE_ROWS("orders", "o.location_id = $1 AND o.open") ") UNION ALL "
