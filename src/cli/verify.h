@@ -196,7 +196,7 @@ struct cache_audit {
     struct live_push *push;          /* set by whoever audits, before the first location */
     struct arena arena;              /* of one location */
     struct buffer text;
-    int64_t locations, events, snapshots;
+    int64_t locations, events, snapshots, in_vain; /* in_vain: were waited for and stayed behind */
 };
 
 void cache_audit_init(struct cache_audit *audit, struct differences *differences, struct store *store);
