@@ -119,11 +119,6 @@ class Grown:
             cursor.execute(query, values)
             return cursor.fetchall() if rows else None
 
-    def forget(self):
-        """Redis loses everything: the workers fill it again with what they find in the tables."""
-        host, port = self.stack.address("ZAPORA_REDIS").split("/")[0].rsplit("@")[-1].rsplit(":", 1)
-        subprocess.run(["redis-cli", "-h", host, "-p", port, "flushall"], check=True, stdout=subprocess.DEVNULL)
-
     # ---- what they find
 
     def make_template(self):

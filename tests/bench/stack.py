@@ -3,7 +3,7 @@
 Callers are the scripts beside this file. A Stack is made by deploy/local/up in a folder of its own and gone after
 down(); a Bench knows how to make locations and orders there, and how to run the load generator (load.c) against a port.
 """
-import collections, http.client, json, os, platform, random, shutil, signal, subprocess, sys, tempfile, time, uuid
+import collections, http.client, json, os, platform, random, re, shutil, signal, subprocess, sys, tempfile, time, uuid
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -73,6 +73,26 @@ class Stack:
 
     def address(self, name):
         return self.env[name].split("//")[1]
+
+    def empty_redis(self):
+        """Redis loses everything, and its file is written anew: else whoever is measured next pays for what the last
+        one left, a rewriting of gigabytes beside it. The workers fill it again with what they find in the tables."""
+        host, port = self.address("ZAPORA_REDIS").split("/")[0].rsplit("@")[-1].rsplit(":", 1)
+
+        def redis(*words):
+            return subprocess.run(["redis-cli", "-h", host, "-p", port, *words], check=True, stdout=subprocess.PIPE,
+                                  text=True).stdout
+
+        def wait_for_file():
+            began = time.time()
+            while not re.search(r"aof_rewrite_in_progress:0\s+aof_rewrite_scheduled:0", redis("info", "persistence")):
+                assert time.time() - began < 60, "Redis rewrites its file for ever"
+                time.sleep(0.1)
+
+        redis("flushall")
+        wait_for_file()
+        redis("bgrewriteaof")
+        wait_for_file()
 
 
 class Costs:
