@@ -229,6 +229,11 @@ static bool print_line(struct lane *lane)
     }
     buffer_append(&lane->piece, line->data, line->len);
     buffer_putc(&lane->piece, '\n');
+    if (lane->piece.err != ZP_OK) { /* it holds a part of the line, perhaps: nothing of it is written */
+        lane->code = cli_fail("not enough memory for the lines to be written");
+        buffer_reset(&lane->piece);
+        return false;
+    }
     return lane->piece.len < PIECE_BYTES || write_piece(lane);
 }
 
