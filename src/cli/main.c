@@ -2,7 +2,6 @@
 #include "commands.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,12 +107,9 @@ char *cli_read_file(const char *path, size_t max_bytes, size_t *ret_len)
     return text;
 }
 
-#define HEAP_KEPT_BYTES (16 << 20)
-
 int main(int argc, char **argv)
 {
-    /* The heaps of threads would grow and shrink by system calls with every request. */
-    (void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT_BYTES);
+    heap_settle();
     crypto_start();
     const char *name = argc > 1 ? argv[1] : "";
     for (size_t i = 0; i < ZP_COUNT(subcommands); i++) {

@@ -1,6 +1,6 @@
 /* Owns the ticker: a thread that says every 250 ms, for each partition held, up to where commands are applied and
  * where the mailbox ended when it was asked. It goes on while the main thread waits for a database, so that a
- * gateway knows the lag.
+ * gateway knows the lag. Once a second it gives back what lies free in the heaps: nobody waits for it.
  * Invariant: a tick's `next` was read after its `end` was asked, and `asked_at` before. */
 #include "metrics.h"
 #include "worker_state.h"
@@ -16,6 +16,7 @@
 
 #define TICK_MS 250
 #define ENDS_TIMEOUT_MS 1000
+#define TRIM_TICKS 4
 
 struct ticker {
     struct marks *marks; /* borrowed */
@@ -63,9 +64,12 @@ static void *run_ticker(void *arg)
     struct ticker *ticker = arg;
     struct pollfd fd = { .fd = ticker->stop_fd, .events = POLLIN };
     struct watch *watch = watchdog_watch("ticker", -1);
-    while (poll(&fd, 1, TICK_MS) <= 0) { /* a poll that fails is no word to stop */
+    for (unsigned round = 1; poll(&fd, 1, TICK_MS) <= 0; round++) { /* a poll that fails is no word to stop */
         watchdog_beat(watch);
         tick(ticker);
+        if (round % TRIM_TICKS == 0) {
+            heap_trim();
+        }
     }
     watchdog_unwatch(watch);
     return NULL;
