@@ -69,7 +69,7 @@ struct live_push;
 struct live_settings {
     const char *uri;              /* redis://[[user]:password@]host:port/db */
     int64_t timeout_ms;           /* of a connect and of each reply */
-    int64_t closed_order_ttl_s;   /* snapshots of orders that left the board */
+    int64_t closed_order_ttl_s;   /* snapshots of orders that left the board; 1 s while Redis is full */
     int64_t receipt_ttl_s;
 };
 
@@ -78,6 +78,9 @@ enum zp_err live_push_create(const struct live_settings *settings, struct live_p
 void live_push_destroy(struct live_push *push);
 /* The last failure as a sentence, "" before the first. */
 const char *live_push_trouble(const struct live_push *push);
+/* True since a push found Redis full (maxmemory): receipts and snapshots of closed orders are left out of it then, and
+ * readers find both in the database. */
+bool live_push_is_full(const struct live_push *push);
 /* Counts connections made: when it has changed since the last look, all heads must be compared again. */
 int64_t live_push_connections(const struct live_push *push);
 

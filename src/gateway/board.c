@@ -1,10 +1,13 @@
 /* board: GET /locations/{id}/board: the open tickets with the head they belong to, in one piece.
  *
- * Called through the table of routes. Invariant: a board comes whole from one read, Redis' script or one PostgreSQL
- * snapshot, so its hash fits its tickets; and PostgreSQL's is shown only when it is not behind the head that Redis
- * knew before. */
+ * Called through the table of routes. Redis' head and the partition's tick are asked for first. A young tick vouches
+ * for Redis, and PostgreSQL stands in when that fails; without one Redis may have been refusing all that was pushed
+ * since (MISCONF, NOREPLICAS), so PostgreSQL comes first, and Redis stands in. Invariant: a board comes whole from one
+ * read, Redis' script or one PostgreSQL snapshot, so its hash fits its tickets; and PostgreSQL's is shown only when it
+ * is not behind the head that Redis knew before. */
 #include "errand.h"
 #include "handlers.h"
+#include "lag.h"
 #include "places.h"
 #include "zapora/message.h"
 
@@ -13,6 +16,7 @@ struct asking {
     struct zp_id location_id;
     int32_t partition;
     int64_t known_head; /* Redis' seq before PostgreSQL was asked; 0: it knew none */
+    bool table_first;   /* no tick vouches for Redis */
 };
 
 static void put_start(struct buffer *out, const struct zp_id *location_id, int64_t seq, uint64_t hash)
@@ -55,11 +59,15 @@ static void look_in_table(struct errand *errand, struct store *store)
     put_end(&errand->out, board->more);
 }
 
+static void ask_cache(struct call *call);
+
 static void on_table(struct call *call, struct errand *errand)
 {
     const struct asking *asking = call->state;
     const struct store_board *board = errand->found;
-    if (errand->err != ZP_OK) {
+    if (errand->err != ZP_OK && asking->table_first && asking->known_head > 0) {
+        ask_cache(call);
+    } else if (errand->err != ZP_OK) {
         errand_unavailable(call);
     } else if (board->head.seq < asking->known_head) {
         errand_behind(call);
@@ -70,24 +78,10 @@ static void on_table(struct call *call, struct errand *errand)
     }
 }
 
-static void on_head(void *arg, enum zp_err err, const struct live_head *head, const struct live_tick *tick)
-{
-    struct call *call = arg;
-    struct asking *asking = call->state;
-    (void)tick;
-    if (call_open(call)) {
-        asking->known_head = err == ZP_OK ? head->seq : 0;
-        (void)errand_start(call, JOB_READ, &asking->location_id, sizeof(asking->location_id), look_in_table, on_table);
-    }
-    call_release(call);
-}
-
-/* Redis' head first, then PostgreSQL: what was pushed before was committed before. */
 static void ask_table(struct call *call)
 {
     const struct asking *asking = call->state;
-    call_hold(call);
-    live_hub_head_get(call->loop->hub, &asking->location_id, asking->partition, on_head, call);
+    (void)errand_start(call, JOB_READ, &asking->location_id, sizeof(asking->location_id), look_in_table, on_table);
 }
 
 /* ---- Redis ---- */
@@ -96,7 +90,9 @@ static void on_board(void *arg, enum zp_err err, const struct live_board *board)
 {
     struct call *call = arg;
     const struct asking *asking = call->state;
-    if (call_open(call) && err != ZP_OK) {
+    if (call_open(call) && err != ZP_OK && asking->table_first) {
+        errand_unavailable(call);
+    } else if (call_open(call) && err != ZP_OK) {
         ask_table(call);
     } else if (call_open(call)) {
         put_start(&call->out, &asking->location_id, board->head.seq, board->head.board_hash);
@@ -112,6 +108,31 @@ static void on_board(void *arg, enum zp_err err, const struct live_board *board)
     call_release(call);
 }
 
+static void ask_cache(struct call *call)
+{
+    const struct asking *asking = call->state;
+    call_hold(call);
+    live_hub_board_get(call->loop->hub, &asking->location_id, on_board, call);
+}
+
+/* What was pushed before was committed before: PostgreSQL must have it, too. */
+static void on_head(void *arg, enum zp_err err, const struct live_head *head, const struct live_tick *tick)
+{
+    struct call *call = arg;
+    struct asking *asking = call->state;
+    bool answers = err == ZP_OK || err == ZP_NOT_FOUND;
+    if (call_open(call)) {
+        asking->known_head = err == ZP_OK ? head->seq : 0;
+        asking->table_first = !answers || !lag_tick_vouches(tick, clock_wall_us());
+        if (asking->table_first) {
+            ask_table(call);
+        } else {
+            ask_cache(call);
+        }
+    }
+    call_release(call);
+}
+
 static void begin(struct call *call, const struct place *place)
 {
     struct asking *asking = arena_alloc(&call->arena, sizeof(*asking));
@@ -123,7 +144,7 @@ static void begin(struct call *call, const struct place *place)
     asking->location_id = place->location->id;
     asking->partition = place->partition;
     call_hold(call);
-    live_hub_board_get(call->loop->hub, &asking->location_id, on_board, call);
+    live_hub_head_get(call->loop->hub, &asking->location_id, asking->partition, on_head, call);
 }
 
 static void place_again(struct call *call, bool known)

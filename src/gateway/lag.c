@@ -49,9 +49,14 @@ void lag_feed(struct lag *lag, const struct live_tick *tick, int64_t spacing_us)
     lag->samples[lag->count++] = (struct lag_sample){ tick->asked_at, tick->end };
 }
 
+bool lag_tick_vouches(const struct live_tick *tick, int64_t now_us)
+{
+    return tick->asked_at != 0 && now_us - tick->asked_at <= LAG_TICK_AGE_MAX_US;
+}
+
 int64_t lag_us(const struct lag *lag, int64_t now_us)
 {
-    if (lag->last.asked_at == 0 || now_us - lag->last.asked_at > LAG_TICK_AGE_MAX_US) {
+    if (!lag_tick_vouches(&lag->last, now_us)) {
         return -1;
     }
     if (lag->last.next >= lag->last.end) {

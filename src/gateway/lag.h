@@ -21,4 +21,8 @@ int64_t lag_us(const struct lag *lag, int64_t now_us);
 
 #define LAG_TICK_AGE_MAX_US INT64_C(5000000)
 
+/* True when the tick is younger than that: somebody applies the partition's commands, or knows that he lags, and Redis
+ * takes what he pushes. asked_at 0 is no tick. */
+bool lag_tick_vouches(const struct live_tick *tick, int64_t now_us);
+
 #endif

@@ -1,10 +1,11 @@
 /* order_read: an order's newest state: Redis' snapshot, else the receipt of a placement that is not settled, else
  * PostgreSQL's row, else the outcome of a placement that left no row.
  *
- * Called by orders.c, wait.c and order_stream.c. Invariants: a receipt that is not settled is believed only until the
- * partition's owner says that it has applied the placement: then the push was lost, and PostgreSQL knows; and a row is
- * shown only when PostgreSQL is not behind the head that Redis knew before: a database that was put back may have the
- * order as it once was. */
+ * Called by orders.c, wait.c and order_stream.c. Invariants: a snapshot is believed while a young tick vouches for
+ * Redis, and else when PostgreSQL does not answer; a receipt that is not settled is believed only until the partition's
+ * owner says that it has applied the placement: then the push was lost, and PostgreSQL knows; and a row is shown only
+ * when PostgreSQL is not behind the head that Redis knew before: a database that was put back may have the order as it
+ * once was. */
 #include "orders.h"
 
 #include "errand.h"
@@ -203,12 +204,13 @@ static void on_snapshot(void *arg, enum zp_err err, const struct live_snapshot *
         call_release(call);
         return;
     }
-    if (err == ZP_OK && snapshot->version >= reading->version_min) {
+    bool is_vouched_for = lag_tick_vouches(&reading->tick, clock_wall_us());
+    if (err == ZP_OK && is_vouched_for && snapshot->version >= reading->version_min) {
         give(reading, &(struct order_found){
             .err = ZP_OK, .version = snapshot->version, .owner = snapshot->owner,
             .json = snapshot->json, .json_len = snapshot->json_len,
         });
-    } else if (err == ZP_OK) { /* Redis lacks a push: it was full, or away */
+    } else if (err == ZP_OK) { /* Redis lacks a push, or may lack one: nobody vouches for it */
         keep(reading, snapshot->version, &snapshot->owner, snapshot->json, snapshot->json_len);
         ask_table(reading);
     } else if (err == ZP_NOT_FOUND) {

@@ -3,6 +3,9 @@
  *
  * Called by the worker's announcer. Everything is put into windows: commands that are sent together, then their
  * replies.
+ * A full Redis (maxmemory) takes events, open orders and boards nevertheless (scripts.c). What readers find in the
+ * database as well is left out of it until a receipt fits again: receipts, and closed orders, whose snapshots go a
+ * second later. So each order that is closed makes room.
  * Invariant: an item is cut into pieces only where each piece fits behind the one before it, so that a piece which
  * is not taken leaves the rest untaken too. */
 #include "marks.h"
@@ -13,12 +16,14 @@
 
 #define PIECE_NOTES_MAX 64
 #define PIECE_BYTES_MAX ((size_t)1024 * 1024)
+#define CLOSED_ORDER_TTL_FULL_S 1
 
 /* One command of a window and what becomes of it. */
 struct slot {
     struct live_item *item; /* NULL: a receipt or a word */
     size_t from, count;     /* the piece of the item */
     bool unknown_script;    /* the server had forgotten it */
+    bool is_receipt;        /* what is tried when Redis may be full */
 };
 
 struct window {
@@ -32,12 +37,17 @@ struct window {
 
 /* ---- replies ---------------------------------------------------------------------------------------------------- */
 
+static bool says(const redisReply *reply, const char *word)
+{
+    return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, word, strlen(word)) == 0;
+}
+
 /* Errors that say nothing about the location: not to be mended by a refill. */
 static bool is_server_trouble(const redisReply *reply)
 {
     static const char *const words[] = { "OOM ", "MISCONF ", "NOREPLICAS ", "NOPERM ", "TRYAGAIN ", "NOSCRIPT " };
     for (size_t i = 0; i < ZP_COUNT(words); i++) {
-        if (strncmp(reply->str, words[i], strlen(words[i])) == 0) {
+        if (says(reply, words[i])) {
             return true;
         }
     }
@@ -52,15 +62,32 @@ static void merge(struct live_item *item, long long result)
     }
 }
 
+/* A full Redis is told by the first receipt that it does not take. */
+static enum zp_err take_receipt(struct live_push *push, const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_STATUS) {
+        push->is_full = false;
+    } else if (says(reply, "OOM ")) {
+        push->is_full = true;
+        live_router_trouble(&push->router, reply->str);
+    } else if (reply->type == REDIS_REPLY_ERROR) {
+        return live_push_refused(push, reply);
+    }
+    return ZP_OK;
+}
+
 static enum zp_err take(struct live_push *push, void *arg, size_t index, const redisReply *reply)
 {
     struct window *window = arg;
     struct slot *slot = &window->slots[index];
     bool failed = reply->type == REDIS_REPLY_ERROR;
+    if (slot->is_receipt) {
+        return take_receipt(push, reply);
+    }
     if (slot->item == NULL) {
         return failed ? live_push_refused(push, reply) : ZP_OK;
     }
-    if (failed && strncmp(reply->str, "NOSCRIPT ", strlen("NOSCRIPT ")) == 0) {
+    if (says(reply, "NOSCRIPT ")) {
         slot->unknown_script = true;
         return ZP_OK;
     }
@@ -150,7 +177,7 @@ static void put_piece(struct live_push *push, const struct live_item *item, size
     live_request_key(out, live_key_channel(&item->location_id));
     live_request_int(out, notes[0].seq);
     live_request_int(out, (int64_t)count);
-    live_request_int(out, push->settings.closed_order_ttl_s);
+    live_request_int(out, push->is_full ? CLOSED_ORDER_TTL_FULL_S : push->settings.closed_order_ttl_s);
     live_request_int(out, LIVE_EVENTS_KEPT);
     for (size_t i = 0; i < count; i++) {
         struct note_frame frame = { .kind = NOTE_EVENT, .note = notes[i] };
@@ -227,6 +254,17 @@ static bool add(struct window *window, struct live_item *item, size_t from, size
     return true;
 }
 
+/* The gateway's pending one goes: where there is none, the database is asked. */
+static void add_removal(struct window *window, const struct outcome *outcome)
+{
+    if (add(window, NULL, 0, 0)) {
+        struct buffer *out = live_push_out(window->push);
+        live_request(out, 2);
+        live_request_text(out, "DEL");
+        live_request_key(out, live_key_receipt(&outcome->command_id));
+    }
+}
+
 static void add_receipt(struct window *window, const struct outcome *outcome)
 {
     const struct live_receipt receipt = live_receipt_of_outcome(outcome, &window->reasons);
@@ -239,6 +277,7 @@ static void add_receipt(struct window *window, const struct outcome *outcome)
     if (window->scratch.err != ZP_OK || !add(window, NULL, 0, 0)) {
         return;
     }
+    window->slots[window->count - 1].is_receipt = true;
     struct buffer *out = live_push_out(window->push);
     live_request(out, 5);
     live_request_text(out, "SET");
@@ -284,8 +323,14 @@ enum zp_err live_push_items(struct live_push *push, struct live_item *items, siz
         window.err = load_script(push);
     }
     /* Receipts first: whoever hears of an outcome may read it at once. */
+    const bool was_full = push->is_full;
     for (size_t i = 0; window.err == ZP_OK && i < outcome_count; i++) {
-        add_receipt(&window, &outcomes[i]);
+        if (was_full) {
+            add_removal(&window, &outcomes[i]);
+        }
+        if (!was_full || i == 0) { /* the first one finds out whether there is room again */
+            add_receipt(&window, &outcomes[i]);
+        }
     }
     for (size_t i = 0; window.err == ZP_OK && i < item_count; i++) {
         add_item(&window, &items[i]);

@@ -49,8 +49,10 @@ enum zp_err live_push_ticks(struct live_push *push, const struct live_tick *tick
     for (size_t i = 0; err == ZP_OK && i < count; i++) {
         char text[TICK_TEXT_SIZE];
         struct buffer *out = live_push_out(push);
-        live_request(out, 3);
-        live_request_text(out, "SET");
+        live_request(out, 5);
+        live_request_text(out, "EVAL");
+        live_request_text(out, LIVE_SCRIPT_TICK);
+        live_request_int(out, 1);
         live_request_key(out, live_key_tick(ticks[i].partition));
         live_request_bytes(out, text, live_tick_print(&ticks[i], text));
     }

@@ -143,6 +143,11 @@ const char *live_push_trouble(const struct live_push *push)
     return live_router_why(&push->router);
 }
 
+bool live_push_is_full(const struct live_push *push)
+{
+    return push->is_full;
+}
+
 int64_t live_push_connections(const struct live_push *push)
 {
     return push->router.connects;

@@ -24,6 +24,7 @@ struct live_push {
     struct push_watch watches[ROUTER_NODES_MAX];
     struct router router;
     char push_sha[SCRIPT_SHA_SIZE]; /* of LIVE_SCRIPT_PUSH on this connection's server, "" unknown */
+    bool is_full;                   /* the last receipt that was tried found no memory */
 };
 
 /* Connected and greeted. ZP_BUSY: not, and the connection's `why` says so; costs nothing while a backoff lasts, and at

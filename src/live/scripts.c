@@ -3,7 +3,10 @@
  * Called by push, refill, board and audit. Invariants: a script touches only the keys it is given, and these share one
  * hash tag, so that all of them run on a cluster; and the head is written last: a script that fails halfway, on a key
  * of the wrong type, leaves a head that vouches for too little, and the next push finds out. Strings are passed on as
- * they came wherever possible: Lua hashes every byte of every string that it makes. */
+ * they came wherever possible: Lua hashes every byte of every string that it makes. Those that write may do so beyond
+ * maxmemory (allow-oom): a full Redis must not hide orders from kitchens, and what they write is bounded by the open
+ * orders and the events kept. What is left out instead, items.c says.
+ * https://redis.io/docs/latest/develop/programmability/lua-api/#script-flags */
 #include "scripts.h"
 
 /* Appends one location's events. KEYS  1 head, 2 stream, 3 open tickets, then the snapshot's key of each order. ARGV
@@ -12,6 +15,7 @@
  * its newest note, and its ticket number when it is open or "" when it is closed. A head inside of the item, or
  * beyond it, is fine when it shows the same history: its hash is that of our note. */
 const char LIVE_SCRIPT_PUSH[] =
+    "#!lua flags=allow-oom\n"
     "local call = redis.call\n"
     "local first, count = tonumber(ARGV[4]), tonumber(ARGV[5])\n"
     "local from, newer = 1, nil\n"
@@ -75,6 +79,7 @@ const char LIVE_SCRIPT_PUSH[] =
  *       each ticket its number and its order.
  * A head that can't be read counts as none: nothing vouches for it. */
 const char LIVE_SCRIPT_REFILL[] =
+    "#!lua flags=allow-oom\n"
     "local head = redis.pcall('GET', KEYS[1])\n"
     "if type(head) ~= 'string' or not string.match(head, '^%d+ %x+ %x+ %d+ %d+$') then head = false end\n"
     "if ARGV[1] == '' then\n"
@@ -97,6 +102,11 @@ const char LIVE_SCRIPT_REFILL[] =
     "redis.call('SET', KEYS[1], ARGV[2])\n"
     "redis.call('SPUBLISH', ARGV[3], ARGV[4])\n"
     "return 1\n";
+
+/* Writes a partition's tick. KEYS  1 the tick.  ARGV  1 its text. */
+const char LIVE_SCRIPT_TICK[] =
+    "#!lua flags=allow-oom\n"
+    "return redis.call('SET', KEYS[1], ARGV[1])\n";
 
 /* Reads a board in one piece. Since a script may touch only the keys it is given, the reader says which snapshots it
  * expects and learns which there are; it asks again until both are the same.

@@ -20,6 +20,7 @@
 #define REDIS_TIMEOUT_MS 1000
 #define BUSY_WAIT_MS 20   /* with turns in the line: overdue ones are noticed */
 #define IDLE_WAIT_MS 200
+#define TELL_EVERY_US 10000000 /* that Redis takes nothing */
 
 /* ---- the producer ---------------------------------------------------------------------------------- */
 
@@ -95,15 +96,38 @@ static void wish_refill(void *arg, int32_t partition, const struct zp_id *locati
     refiller_wish(&line->refiller, partition, location_id);
 }
 
+/* At once, then every 10 s at most while it lasts. */
+static void tell_trouble(struct line *line, const char *what, const char *why)
+{
+    int64_t now = clock_mono_us();
+    if (now >= line->tell_at_us) {
+        log_warn(what, L_STR("why", why));
+        line->tell_at_us = now + TELL_EVERY_US;
+    }
+}
+
+/* The heads will differ: whatever is missing is refilled when Redis takes it again. */
+static void push_failed(struct line *line, const struct turn *turn, enum zp_err err)
+{
+    metric_add(&worker_metrics[WM_PUSH_FAILURES], 1);
+    tell_trouble(line, "a push to Redis failed; what it lacks is filled in when it is back",
+                 err == ZP_NO_MEMORY ? "not enough memory" : live_push_trouble(line->push));
+    for (size_t i = 0; i < turn->slice_count; i++) {
+        line->refiller.compare_wanted[turn->slices[i].partition] = true;
+    }
+}
+
 static void push_turn(struct line *line, struct turn *turn)
 {
     enum zp_err err = tell_turn(line->push, turn, &line->scratch, wish_refill, line);
     arena_reset(&line->scratch.arena);
-    if (err != ZP_OK) { /* the heads will differ: whatever is missing is refilled when Redis is back */
-        metric_add(&worker_metrics[WM_PUSH_FAILURES], 1);
-        for (size_t i = 0; i < turn->slice_count; i++) {
-            line->refiller.compare_wanted[turn->slices[i].partition] = true;
-        }
+    bool is_full = live_push_is_full(line->push);
+    metric_set(&worker_metrics[WM_CACHE_FULL], is_full);
+    if (err != ZP_OK) {
+        push_failed(line, turn, err);
+    } else if (is_full) {
+        tell_trouble(line, "Redis is full: it gets open orders and events only, the rest is read from the database",
+                     live_push_trouble(line->push));
     }
 }
 

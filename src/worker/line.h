@@ -18,6 +18,7 @@ struct line {
     struct store *store;                    /* for refills */
     struct refiller refiller;
     struct tell_scratch scratch;            /* for the record that is produced or the turn that is pushed */
+    int64_t tell_at_us;                     /* monotonic: not before then is trouble with Redis told again */
     int wake_fd;                            /* borrowed: where the producer says that reports wait; -1: nowhere */
     struct turn *first, **end;              /* oldest first; owned while they stand here */
     struct turn *producing;                 /* first turn in the line not wholly produced */

@@ -29,6 +29,8 @@ struct metric worker_metrics[WORKER_METRIC_COUNT] = {
         COUNTER("zapora_worker_announce_failures_total", "Times the announcer was made anew.", NULL),
     [WM_REFILLS] = COUNTER("zapora_worker_refills_total", "Caches of locations refilled from the database.", NULL),
     [WM_PUSH_FAILURES] = COUNTER("zapora_worker_push_failures_total", "Pushes to Redis that failed.", NULL),
+    [WM_CACHE_FULL] = GAUGE("zapora_worker_redis_full",
+                            "1 while Redis has no room for receipts and closed orders (maxmemory)."),
     [WM_LAG_RECORDS] =
         GAUGE("zapora_worker_lag_records", "Commands in the mailboxes of the owned partitions, not yet applied."),
     [WM_COMMIT_SECONDS] = HISTOGRAM("zapora_worker_commit_duration_seconds", "From a gathered turn to its commit."),

@@ -228,12 +228,16 @@ static enum zp_err take_snapshot(struct refiller *refiller, const struct refill_
     return ZP_OK;
 }
 
-/* Replaces what Redis has, if its head is unchanged. ZP_CATCHING_UP: it is not. */
+/* Replaces what Redis has, if its head is unchanged. ZP_CATCHING_UP: it is not. A server that answered a moment ago and
+ * takes nothing has trouble of its own: others would be read from the database in vain, too. */
 static enum zp_err put_in(struct refiller *refiller, const struct refill_snapshot *snapshot)
 {
     bool replaced = false;
     enum zp_err err =
         live_push_refill(refiller->push, &snapshot->refill, snapshot->seen_known, &snapshot->seen, &replaced);
+    if (err == ZP_BUSY) {
+        refiller->retry_at_us = clock_mono_us() + REFILL_RETRY_US;
+    }
     if (err != ZP_OK) {
         return err;
     }

@@ -1,5 +1,6 @@
 """What the gateway still does while Kafka, PostgreSQL or Redis are away, and how it leaves."""
 import concurrent.futures
+import contextlib
 import signal
 import threading
 import time
@@ -20,6 +21,29 @@ def verdict(stack, check):
     answer = stack.ops("gateway-1").get("/readyz?verbose")
     lines = answer.body.decode().splitlines()
     return any(line.startswith(f"[+]{check} ") for line in lines), answer.status == 200
+
+
+FULL = ("maxmemory", "1")
+TAKES_NOTHING = ("min-replicas-to-write", "1")  # as a Redis does that cannot write its file
+
+
+@contextlib.contextmanager
+def redis_that_is(stack, name, value):
+    before = stack.redis("CONFIG", "GET", name)[1]
+    stack.redis("CONFIG", "SET", name, value)
+    try:
+        yield
+    finally:
+        stack.redis("CONFIG", "SET", name, before)
+
+
+def redis_catches_up(stack):
+    head = stack.sql("SELECT seq FROM locations WHERE location_id = %s", stack.location)[0][0]
+    eventually(lambda: int(stack.redis("GET", "{%s}:head" % stack.location).split()[0]) == head, what="Redis caught up")
+
+
+def tickets(stack):
+    return {ticket["id"]: ticket["version"] for ticket in stack.board()["tickets"]}
 
 
 def only_event(stream):
@@ -52,27 +76,61 @@ def test_without_redis_orders_go_on_and_reads_fall_back(whole_stack):
         assert int(only_event(stream)["id"]) == later["seq"] == known["seq"] + 3
 
 
-def test_a_redis_that_is_full_refuses_no_read(whole_stack):
-    """It takes nothing any more: no snapshot, no receipt, no tick. PostgreSQL has what was applied."""
+def orders_go_on(stack, known):
+    """Places orders and cooks one while Redis takes less than all. Gives the first."""
+    placed = stack.place().expect(202).json
+    assert stack.order_reaches(placed["id"], "accepted")["number"] > known["number"]
+    stack.api("kitchen").post(f"/orders/{known['id']}/start", {}).expect(202)
+    assert stack.order_reaches(known["id"], "preparing")["version"] == 2
+    assert stack.order(known["id"], wait_past=1).json["version"] == 2
+    assert stack.api("customer").get(f"/commands/{placed['id']}").expect(200).json["status"] == "applied"
+    assert stack.place(wait_s=15).expect(201).json["number"] > known["number"] + 1
+    assert (tickets(stack)[placed["id"]], tickets(stack)[known["id"]]) == (1, 2)
+    return placed
+
+
+def nobodys(placed):
+    """The path of an order that does not exist, in the same partition."""
+    return f"/orders/{placed['id'][:24]}{uuid.uuid4().hex[:12]}"
+
+
+def test_a_full_redis_gets_what_kitchens_need(whole_stack):
+    """Events, boards and ticks go on; receipts are left out, and PostgreSQL is asked for them."""
     stack = whole_stack
     known = stack.place(wait_s=10).expect(201).json
-    full = stack.redis("CONFIG", "GET", "maxmemory")[1]
-    stack.redis("CONFIG", "SET", "maxmemory", "1")
-    try:
-        placed = stack.place().expect(202).json
-        assert stack.order_reaches(placed["id"], "accepted")["number"] > known["number"]
-        stack.api("kitchen").post(f"/orders/{known['id']}/start", {}).expect(202)
-        assert stack.order_reaches(known["id"], "preparing")["version"] == 2
-        assert stack.order(known["id"], wait_past=1).json["version"] == 2
-        assert stack.api("customer").get(f"/commands/{placed['id']}").expect(200).json["status"] == "applied"
-        assert stack.place(wait_s=15).expect(201).json["number"] > known["number"] + 1
-        nobodys = stack.api("customer").get(f"/orders/{placed['id'][:24]}{uuid.uuid4().hex[:12]}").expect(503)
-        assert nobodys.headers["Retry-After"]
-    finally:
-        stack.redis("CONFIG", "SET", "maxmemory", full)
-    head = stack.sql("SELECT seq FROM locations WHERE location_id = %s", stack.location)[0][0]
-    eventually(lambda: int(stack.redis("GET", "{%s}:head" % stack.location).split()[0]) == head, what="Redis caught up")
-    assert [ticket["version"] for ticket in stack.board()["tickets"] if ticket["id"] == known["id"]] == [2]
+    with stack.new_api("kitchen").events(f"/locations/{stack.location}/events") as stream:
+        with redis_that_is(stack, *FULL):
+            next(stream)
+            placed = orders_go_on(stack, known)
+            told = stream.until(lambda event: event["event"] == "order_started")
+            assert any(placed["id"] in str(event["data"]) for event in told)
+            assert stack.redis("EXISTS", f"receipt:{placed['id']}") == 0
+            stack.api("customer").get(nobodys(placed)).expect(404)
+            assert full_workers(stack) > 0
+        stack.place(wait_s=10).expect(201)
+        eventually(lambda: stack.place(wait_s=10) and full_workers(stack) == 0, what="no worker finds it full")
+    redis_catches_up(stack)
+    assert tickets(stack)[known["id"]] == 2
+
+
+def full_workers(stack):
+    """How many say that Redis is full."""
+    return sum(int(line.split()[1]) for worker in ("worker-1", "worker-2")
+               for line in stack.ops(worker).get("/metrics").body.decode().splitlines()
+               if line.startswith("zapora_worker_redis_full "))
+
+
+def test_a_redis_that_takes_nothing_hides_no_order(whole_stack):
+    """No snapshot, no receipt, no tick. PostgreSQL has what was applied, and its board is the one that is shown."""
+    stack = whole_stack
+    known = stack.place(wait_s=10).expect(201).json
+    with redis_that_is(stack, *TAKES_NOTHING):
+        eventually(lambda: stack.place(wait_s=15).expect(201).json["id"] in tickets(stack), what="the board has it")
+        placed = orders_go_on(stack, known)
+        answer = stack.api("customer").get(nobodys(placed)).expect(503)
+        assert answer.headers["Retry-After"]
+    redis_catches_up(stack)
+    assert tickets(stack)[known["id"]] == 2
 
 
 def pending_receipts(stack):
@@ -85,12 +143,12 @@ def test_a_wait_hears_of_what_redis_did_not_take(whole_stack):
     known = stack.place(wait_s=10).expect(201).json
     stack.api("customer").post(f"/orders/{known['id']}/cancel", {}).expect(202)
     stack.order_reaches(known["id"], "cancelled")
-    full, before = stack.redis("CONFIG", "GET", "maxmemory")[1], pending_receipts(stack)
+    before = pending_receipts(stack)
     failures = push_failures(stack)
     workers = ("worker-1", "worker-2")
     kitchen = stack.new_api("kitchen")
     basket, customer = stack.basket(), stack.new_api("customer")
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with concurrent.futures.ThreadPoolExecutor(2) as pool, contextlib.ExitStack() as until_lost:
         try:
             for part in workers:
                 stack.freeze(part)
@@ -98,17 +156,15 @@ def test_a_wait_hears_of_what_redis_did_not_take(whole_stack):
             answers = [pool.submit(stack.place, basket, wait_s=30, api=customer),
                        pool.submit(kitchen.post, start, {}, headers={"Prefer": "wait=30"})]
             asked = eventually(lambda: len(found := pending_receipts(stack) - before) == 2 and found, what="both ask")
-            stack.redis("CONFIG", "SET", "maxmemory", "1")
+            until_lost.enter_context(redis_that_is(stack, *TAKES_NOTHING))
         finally:
             for part in workers:
                 stack.thaw(part)
-        try:
-            ids = [key.partition(":")[2] for key in asked]
-            applied = "SELECT count(*) FROM commands WHERE command_id = ANY(%s::uuid[])"
-            eventually(lambda: stack.sql(applied, ids) == [(2,)], 30, what="both are applied")
-            eventually(lambda: push_failures(stack) > failures, 30, what="their push was lost")
-        finally:
-            stack.redis("CONFIG", "SET", "maxmemory", full)
+        ids = [key.partition(":")[2] for key in asked]
+        applied = "SELECT count(*) FROM commands WHERE command_id = ANY(%s::uuid[])"
+        eventually(lambda: stack.sql(applied, ids) == [(2,)], 30, what="both are applied")
+        eventually(lambda: push_failures(stack) > failures, 30, what="their push was lost")
+        until_lost.close()
         assert [answer.result().status for answer in answers] == [201, 409]
 
 
@@ -146,17 +202,12 @@ def read_while_it_is_applied(stack):
 
 
 def test_a_read_that_missed_looks_again_before_it_gives_up(whole_stack):
-    """Redis is full, so no tick proves anything and no push shows the order: PostgreSQL alone comes to have it."""
+    """Redis takes nothing, so no tick proves anything and no push shows the order: PostgreSQL alone comes to have it."""
     stack = whole_stack
     stack.place(wait_s=10).expect(201)
-    full = stack.redis("CONFIG", "GET", "maxmemory")[1]
-    stack.redis("CONFIG", "SET", "maxmemory", "1")
-    try:
+    with redis_that_is(stack, *TAKES_NOTHING):
         assert eventually(lambda: read_while_it_is_applied(stack), 120, what="a read that was in between") == 200
-    finally:
-        stack.redis("CONFIG", "SET", "maxmemory", full)
-    head = stack.sql("SELECT seq FROM locations WHERE location_id = %s", stack.location)[0][0]
-    eventually(lambda: int(stack.redis("GET", "{%s}:head" % stack.location).split()[0]) == head, what="Redis caught up")
+    redis_catches_up(stack)
 
 
 def test_without_postgres_orders_are_taken_and_kitchens_see_what_there_is(whole_stack):

@@ -183,24 +183,121 @@ static void a_server_that_is_no_primary_is_left(void **state)
     server_finish(&server);
 }
 
-static void a_full_memory_is_no_reason_to_refill(void **state)
+/* What a full server is told of, and what is left out of it. */
+struct fullness {
+    struct live_push *push;
+    redisContext *client;
+    struct history *history;
+};
+
+static struct fullness fullness_open(void)
+{
+    return (struct fullness){ push_open(server.uri, 5000), client_open(server.uri), history_create(0) };
+}
+
+static void fullness_close(struct fullness *full)
+{
+    redisFree(full->client);
+    history_destroy(full->history);
+    live_push_destroy(full->push);
+    server_finish(&server);
+}
+
+static struct outcome outcome_of(uint8_t number)
+{
+    return (struct outcome){ .command_id = test_id(number), .offset = number, .err = ZP_OK };
+}
+
+static int64_t receipts(redisContext *client, uint8_t first)
+{
+    const struct zp_id one = test_id(first), two = test_id(first + 1U);
+    return client_do(client, "EXISTS %s %s", live_key_receipt(&one).text, live_key_receipt(&two).text);
+}
+
+static void push_outcomes(const struct fullness *full, uint8_t first)
+{
+    const struct outcome outcomes[] = { outcome_of(first), outcome_of((uint8_t)(first + 1)) };
+    history_grow(full->history, 1);
+    int64_t seq = (int64_t)full->history->count;
+    struct live_item item = history_item(full->history, seq, seq);
+    assert_int_equal(live_push_items(full->push, &item, 1, NULL, 0, outcomes, ZP_COUNT(outcomes)), ZP_OK);
+    assert_int_equal(item.result, LIVE_PUSHED);
+}
+
+static void a_full_memory_takes_events_and_no_receipts(void **state)
 {
     (void)state;
     NEEDS_SERVER(&server);
-    struct live_push *push = push_open(server.uri, 5000);
-    struct history *history = history_create(0);
-    redisContext *client = client_open(server.uri);
-    push_more(push, history, 2);
-    client_do(client, "CONFIG SET maxmemory 1");
-    assert_int_equal(try_push(push, history), ZP_BUSY);
-    assert_non_null(strstr(live_push_trouble(push), "OOM"));
-    assert_int_equal(live_push_connections(push), 1);
-    client_do(client, "CONFIG SET maxmemory 0");
-    assert_int_equal(push_events(push, history, 3, 3), LIVE_PUSHED);
-    redisFree(client);
-    history_destroy(history);
-    live_push_destroy(push);
-    server_finish(&server);
+    struct fullness full = fullness_open();
+    push_outcomes(&full, 1);
+    assert_int_equal(receipts(full.client, 1), 2);
+    assert_false(live_push_is_full(full.push));
+    const struct zp_id waits = test_id(5);
+    client_do(full.client, "SET %s pending", live_key_receipt(&waits).text);
+    client_do(full.client, "CONFIG SET maxmemory 1");
+    push_outcomes(&full, 3);
+    assert_true(live_push_is_full(full.push));
+    assert_non_null(strstr(live_push_trouble(full.push), "OOM"));
+    assert_int_equal(receipts(full.client, 3), 0);
+    push_outcomes(&full, 5); /* what a gateway left there would be taken for the truth */
+    assert_int_equal(receipts(full.client, 5), 0);
+    assert_int_equal(client_do(full.client, "XLEN %s", live_key_events(&full.history->location_id).text), 3);
+    client_do(full.client, "CONFIG SET maxmemory 0");
+    push_outcomes(&full, 7);
+    assert_false(live_push_is_full(full.push));
+    assert_int_equal(receipts(full.client, 7), 1); /* the one that found out */
+    push_outcomes(&full, 9);
+    assert_int_equal(receipts(full.client, 9), 2);
+    assert_int_equal(live_push_connections(full.push), 1);
+    fullness_close(&full);
+}
+
+static int64_t closed_order_ttl(const struct fullness *full, int64_t number)
+{
+    history_grow(full->history, 1);
+    int64_t seq = (int64_t)full->history->count;
+    struct live_item item = history_item(full->history, seq, seq);
+    const bool open = false;
+    item.open = &open;
+    item.numbers = &number;
+    assert_int_equal(live_push_items(full->push, &item, 1, NULL, 0, NULL, 0), ZP_OK);
+    const struct zp_id *order_id = &full->history->notes[seq - 1].order_id;
+    return client_do(full->client, "PTTL %s", live_key_order(&full->history->location_id, order_id).text);
+}
+
+static void a_closed_order_makes_room_in_a_full_memory(void **state)
+{
+    (void)state;
+    NEEDS_SERVER(&server);
+    struct fullness full = fullness_open();
+    assert_in_range(closed_order_ttl(&full, 1), 1001, 600000);
+    client_do(full.client, "CONFIG SET maxmemory 1");
+    push_outcomes(&full, 1);
+    assert_true(live_push_is_full(full.push));
+    assert_in_range(closed_order_ttl(&full, 2), 0, 1000);
+    fullness_close(&full);
+}
+
+static void a_full_memory_takes_ticks_and_refills(void **state)
+{
+    (void)state;
+    NEEDS_SERVER(&server);
+    struct fullness full = fullness_open();
+    const struct live_tick tick = { 7, 1, 2, 3 };
+    struct live_head seen;
+    bool replaced = false;
+    push_more(full.push, full.history, 2);
+    history_grow(full.history, 1);
+    assert_true(push_head(full.push, &full.history->location_id, &seen));
+    const struct live_refill refill = { .location_id = full.history->location_id, .head = full.history->notes[2].head,
+                                        .events = full.history->notes, .event_count = 3 };
+    client_do(full.client, "CONFIG SET maxmemory 1");
+    assert_int_equal(live_push_ticks(full.push, &tick, 1), ZP_OK);
+    assert_true(client_says(full.client, "1 2 3", "GET %s", live_key_tick(7).text));
+    assert_int_equal(live_push_refill(full.push, &refill, true, &seen, &replaced), ZP_OK);
+    assert_true(replaced);
+    assert_int_equal(client_do(full.client, "XLEN %s", live_key_events(&full.history->location_id).text), 3);
+    fullness_close(&full);
 }
 
 /* ---- the gateway's side ----------------------------------------------------------------------------------------- */
@@ -465,7 +562,9 @@ int main(void)
         cmocka_unit_test(forgotten_scripts_are_loaded_again),
         cmocka_unit_test(passwords_and_databases_are_used),
         cmocka_unit_test(a_server_that_is_no_primary_is_left),
-        cmocka_unit_test(a_full_memory_is_no_reason_to_refill),
+        cmocka_unit_test(a_full_memory_takes_events_and_no_receipts),
+        cmocka_unit_test(a_closed_order_makes_room_in_a_full_memory),
+        cmocka_unit_test(a_full_memory_takes_ticks_and_refills),
         cmocka_unit_test(every_question_is_answered_once_whatever_happens),
         cmocka_unit_test(watchers_go_on_after_a_restart),
         cmocka_unit_test(a_hub_that_was_cut_off_catches_up),

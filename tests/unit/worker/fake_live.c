@@ -159,6 +159,12 @@ const char *live_push_trouble(const struct live_push *push)
     return "";
 }
 
+bool live_push_is_full(const struct live_push *push)
+{
+    (void)push;
+    return cache.is_full;
+}
+
 int64_t live_push_connections(const struct live_push *push)
 {
     (void)push;
@@ -351,7 +357,7 @@ enum zp_err live_push_refill(struct live_push *push, const struct live_refill *r
 {
     (void)push;
     LOCKED;
-    if (cache.is_down) {
+    if (cache.is_down || cache.takes_nothing) {
         return ZP_BUSY;
     }
     *ret_replaced = is_as_seen(find(&refill->location_id), seen_known, seen);

@@ -27,6 +27,8 @@ struct fake_cache {
     struct { struct zp_id command_id; enum event_type type; enum zp_err err; int64_t seq; } notes[FAKE_NOTES_MAX];
     size_t note_count;
     _Atomic bool is_down;
+    _Atomic bool is_full;        /* takes open orders and events only, as the real one would */
+    _Atomic bool takes_nothing;  /* though it answers */
     _Atomic int refills;
     size_t tickets, orders; /* of the last one */
     _Atomic int64_t connections;

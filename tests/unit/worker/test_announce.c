@@ -1,4 +1,5 @@
 /* test_announce.c: the announcer's thread: first the log, then the cache, and what happens when either fails. */
+#include "metrics.h"
 #include "world.h"
 
 #include "fake_live.h"
@@ -111,6 +112,21 @@ static void the_log_first_then_the_cache(void **state)
     assert_int_equal(world->marks[P].published_offset, 3);
     assert_int_equal(world->marks[P].events_offset, 3);
     assert_int_equal(world->marks[P].announcing, 0);
+}
+
+static void a_full_cache_is_told_while_it_lasts(void **state)
+{
+    (void)state;
+    struct command full = fresh_place(10), well = fresh_place(11);
+    cache.is_full = true;
+    apply(&full);
+    fake_announcer_publish(world->announcer);
+    assert_int_equal(metric_value(&worker_metrics[WM_CACHE_FULL]), 1);
+    assert_true(cache_is_right());
+    cache.is_full = false;
+    apply(&well);
+    fake_announcer_publish(world->announcer);
+    assert_int_equal(metric_value(&worker_metrics[WM_CACHE_FULL]), 0);
 }
 
 static void outcomes_stand_in_the_order_of_their_commands(void **state)
@@ -460,6 +476,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_restaurant_here, close_restaurant_here)
     const struct CMUnitTest tests[] = {
         TEST(the_log_first_then_the_cache),
+        TEST(a_full_cache_is_told_while_it_lasts),
         TEST(outcomes_stand_in_the_order_of_their_commands),
         TEST(a_duplicate_is_told_and_not_published),
         TEST(a_letter_says_where_it_came_from),

@@ -289,6 +289,28 @@ static void a_patrol_leaves_a_busy_location_alone(void **state)
     assert_int_equal(cache.refills, refills + 1);
 }
 
+/* Each try reads a whole location from the database, in vain. */
+static void a_cache_that_takes_nothing_is_left_alone_for_a_while(void **state)
+{
+    (void)state;
+    step_often();
+    const int refills = cache.refills;
+    spoil();
+    refiller_wish(&refiller, P, &here);
+    cache.takes_nothing = true;
+    const int64_t before_us = clock_mono_us();
+    refiller_step(&refiller);
+    const int asked = fake_cache_heads_asked();
+    assert_true(refiller.retry_at_us > before_us);
+    refiller.retry_at_us = INT64_MAX; /* however slow the machine is */
+    refiller_step(&refiller);
+    assert_int_equal(fake_cache_heads_asked(), asked);
+    cache.takes_nothing = false;
+    step_often();
+    assert_int_equal(cache.refills, refills + 1);
+    assert_int_equal(cache_seq(), fake_location(&here)->seq);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_here, close_here)
@@ -304,6 +326,7 @@ int main(void)
         TEST(a_row_with_the_bytes_of_another_is_where_the_history_begins),
         TEST(a_newest_row_that_cannot_be_read_waits_for_the_log),
         TEST(a_patrol_leaves_a_busy_location_alone),
+        TEST(a_cache_that_takes_nothing_is_left_alone_for_a_while),
     };
     return cmocka_run_group_tests_name("worker refill", tests, NULL, NULL);
 }
