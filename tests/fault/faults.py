@@ -120,6 +120,18 @@ def flush(means):
     means.stack.redis("FLUSHALL")
 
 
+def refuse(name, value):
+    """It answers and refuses writes: what may be left out of a full one, or all of them."""
+    def fault(means):
+        before = means.stack.redis("CONFIG", "GET", name)[1]
+        means.stack.redis("CONFIG", "SET", name, value)
+        try:
+            time.sleep(PAST_SESSION_S)
+        finally:
+            means.stack.redis("CONFIG", "SET", name, before)
+    return fault
+
+
 def stop_redis(means):
     means.ground.held.add("redis")
     means.ground.kill("redis")
@@ -376,6 +388,8 @@ KINDS = {
     "freeze one of three": (freeze("kafka"), "harm", 3, 3),
     "freeze postgres": (freeze("postgres"), "heal", 0, 1),
     "freeze redis": (freeze("redis"), "harm", 0, 1),
+    "full redis": (refuse("maxmemory", "1"), "harm", 0, 1),
+    "refusing redis": (refuse("min-replicas-to-write", "1"), "harm", 0, 1),
     "flush redis": (flush, "harm", 0, 2),
     "cut redis' file": (truncate, "harm", 0, 2),
     "lagging replica": (replica, "harm", 0, 2),
