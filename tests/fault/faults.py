@@ -19,6 +19,7 @@ from ground import POSTGRES_BYTES, free_ports
 from harness import ROOT, eventually, redis_command
 
 PAST_SESSION_S = 9.0  # the group's session timeout is 6 s
+REFUSING_S = 9.0      # a partition's last tick vouches for Redis for 5 s
 POISON_LOCK = 4711    # the advisory lock that a record holds while it waits for its worker's death
 DEATHS_MAX = 12       # five should do: three takeovers, two tries by name
 TOPIC = "orders.commands.v1"
@@ -123,12 +124,8 @@ def flush(means):
 def refuse(name, value):
     """It answers and refuses writes: what may be left out of a full one, or all of them."""
     def fault(means):
-        before = means.stack.redis("CONFIG", "GET", name)[1]
-        means.stack.redis("CONFIG", "SET", name, value)
-        try:
-            time.sleep(PAST_SESSION_S)
-        finally:
-            means.stack.redis("CONFIG", "SET", name, before)
+        with means.stack.redis_with(name, value):
+            time.sleep(REFUSING_S)
     return fault
 
 

@@ -27,16 +27,6 @@ FULL = ("maxmemory", "1")
 TAKES_NOTHING = ("min-replicas-to-write", "1")  # as a Redis does that cannot write its file
 
 
-@contextlib.contextmanager
-def redis_that_is(stack, name, value):
-    before = stack.redis("CONFIG", "GET", name)[1]
-    stack.redis("CONFIG", "SET", name, value)
-    try:
-        yield
-    finally:
-        stack.redis("CONFIG", "SET", name, before)
-
-
 def redis_catches_up(stack):
     head = stack.sql("SELECT seq FROM locations WHERE location_id = %s", stack.location)[0][0]
     eventually(lambda: int(stack.redis("GET", "{%s}:head" % stack.location).split()[0]) == head, what="Redis caught up")
@@ -99,7 +89,7 @@ def test_a_full_redis_gets_what_kitchens_need(whole_stack):
     stack = whole_stack
     known = stack.place(wait_s=10).expect(201).json
     with stack.new_api("kitchen").events(f"/locations/{stack.location}/events") as stream:
-        with redis_that_is(stack, *FULL):
+        with stack.redis_with(*FULL):
             next(stream)
             placed = orders_go_on(stack, known)
             told = stream.until(lambda event: event["event"] == "order_started")
@@ -124,7 +114,7 @@ def test_a_redis_that_takes_nothing_hides_no_order(whole_stack):
     """No snapshot, no receipt, no tick. PostgreSQL has what was applied, and its board is the one that is shown."""
     stack = whole_stack
     known = stack.place(wait_s=10).expect(201).json
-    with redis_that_is(stack, *TAKES_NOTHING):
+    with stack.redis_with(*TAKES_NOTHING):
         eventually(lambda: stack.place(wait_s=15).expect(201).json["id"] in tickets(stack), what="the board has it")
         placed = orders_go_on(stack, known)
         answer = stack.api("customer").get(nobodys(placed)).expect(503)
@@ -156,7 +146,7 @@ def test_a_wait_hears_of_what_redis_did_not_take(whole_stack):
             answers = [pool.submit(stack.place, basket, wait_s=30, api=customer),
                        pool.submit(kitchen.post, start, {}, headers={"Prefer": "wait=30"})]
             asked = eventually(lambda: len(found := pending_receipts(stack) - before) == 2 and found, what="both ask")
-            until_lost.enter_context(redis_that_is(stack, *TAKES_NOTHING))
+            until_lost.enter_context(stack.redis_with(*TAKES_NOTHING))
         finally:
             for part in workers:
                 stack.thaw(part)
@@ -205,7 +195,7 @@ def test_a_read_that_missed_looks_again_before_it_gives_up(whole_stack):
     """Redis takes nothing, so no tick proves anything and no push shows the order: PostgreSQL alone comes to have it."""
     stack = whole_stack
     stack.place(wait_s=10).expect(201)
-    with redis_that_is(stack, *TAKES_NOTHING):
+    with stack.redis_with(*TAKES_NOTHING):
         assert eventually(lambda: read_while_it_is_applied(stack), 120, what="a read that was in between") == 200
     redis_catches_up(stack)
 

@@ -3,6 +3,7 @@
 Everything is told by the stack's env file. Only Debian's python3, python3-pytest and python3-psycopg2 are needed, and
 the programs kcat and bash.
 """
+import contextlib
 import http.client
 import json
 import os
@@ -361,6 +362,16 @@ class Stack:
         """Of every node, in the order of their parts."""
         places = urllib.parse.urlsplit(self.env["ZAPORA_REDIS"]).netloc.split(",")
         return [(host, int(port)) for host, _, port in (place.rpartition(":") for place in places)]
+
+    @contextlib.contextmanager
+    def redis_with(self, name, value):
+        """Redis with another setting, for as long as the block lasts."""
+        before = self.redis("CONFIG", "GET", name)[1]
+        self.redis("CONFIG", "SET", name, value)
+        try:
+            yield
+        finally:
+            self.redis("CONFIG", "SET", name, before)
 
     def redis(self, *words):
         """Goes to the node that has the key, DEL one key after the other; CONFIG, FLUSHALL and KEYS go to all."""
