@@ -6,6 +6,7 @@
  * full. */
 #include "pull.h"
 
+#define HUNGRY_MS 5               /* how long an empty queue is waited on before its fetchers are woken */
 #define LARGEST_BYTES_MAX 1000000 /* what the library takes for the largest message unless it is told */
 
 void bus_pull_options(const struct bus_pull_limits *limits, struct bus_client_option options[BUS_PULL_OPTIONS])
@@ -38,17 +39,19 @@ static bool was_full(const struct bus_pull *pull)
     return pull->pulled_bytes >= pull->limits.queue_bytes / 2;
 }
 
-/* Takes from a queue that may have been full: as soon as it is empty its fetchers are woken, so that they are at work
- * while what was taken is. */
+/* Waits on a queue that may have been full; wakes the fetchers when it stays empty. */
 static rd_kafka_message_t *pull_hungry(struct bus_pull *pull, int timeout_ms)
 {
-    rd_kafka_message_t *message = rd_kafka_consumer_poll(pull->rk, 0);
-    if (message != NULL) {
+    pull->hungry_us = pull->hungry_us != 0 ? pull->hungry_us : clock_mono_us();
+    int first_ms = timeout_ms < HUNGRY_MS ? timeout_ms : HUNGRY_MS;
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(pull->rk, first_ms);
+    if (message != NULL || clock_mono_us() - pull->hungry_us < HUNGRY_MS * 1000) {
         return message;
     }
     pull->pulled_bytes = 0;
+    pull->hungry_us = 0;
     fetchers_wake(pull->rk);
-    return rd_kafka_consumer_poll(pull->rk, timeout_ms);
+    return rd_kafka_consumer_poll(pull->rk, timeout_ms - first_ms);
 }
 
 rd_kafka_message_t *bus_pull_next(struct bus_pull *pull, int timeout_ms)
@@ -58,6 +61,7 @@ rd_kafka_message_t *bus_pull_next(struct bus_pull *pull, int timeout_ms)
     if (message != NULL) {
         int64_t least = pull->limits.message_bytes;
         pull->pulled_bytes += (int64_t)message->len > least ? (int64_t)message->len : least;
+        pull->hungry_us = 0;
     } else if (!full) {
         pull->pulled_bytes = 0;
     }

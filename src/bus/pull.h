@@ -15,6 +15,7 @@ struct bus_pull {
     rd_kafka_t *rk;           /* borrowed */
     struct bus_pull_limits limits;
     int64_t pulled_bytes;     /* since its queue was last seen empty */
+    int64_t hungry_us;        /* since when a queue that may have been full gave nothing; 0: it gives */
 };
 
 /* The library's settings for these limits; writes BUS_PULL_OPTIONS rows. */

@@ -9,7 +9,7 @@
 #include <poll.h>
 
 #define GROUP "zapora-workers"
-#define CONSUMER_QUEUE_BYTES_MAX (2 << 20) /* five hundred commands: a turn is ready while another is settled */
+#define CONSUMER_QUEUE_BYTES_MAX (4 << 20) /* a thousand commands: a third of a second's work */
 #define IDLE_WAIT_MS 50
 #define TURN_WAIT_MS 100 /* for a turn that is under way to come back, before consumption is paused */
 #define RELEASE_DRAIN_MS 500
