@@ -5,7 +5,21 @@
 
 #include "zapora/message.h"
 
-#define BUS_PARTITIONS 64 /* of each topic; fixed for the life of a topic version, for a location must not move */
+/* Of each topic: as many as the setting `partitions` says, fixed for the life of a topic version, for a location must
+ * not move. A request to a broker holds the records of one partition (librdkafka 2.0.2), so few cost less, and each is
+ * one worker's at a time, so there are never more workers at work than partitions. */
+#define BUS_PARTITIONS_MAX 64
+/* A role's row of the setting, for a struct with `int64_t partitions`. */
+#define BUS_PARTITIONS_SETTING(type) \
+    { .name = "partitions", .kind = SETTING_INT, .fallback = "64", .min = 1, .max = BUS_PARTITIONS_MAX, \
+      .offset = offsetof(type, partitions), \
+      .help = "Partitions of each topic, as they were made: the same for every role, and for ever." }
+
+/* The process's number; BUS_PARTITIONS_MAX until it is set, once, before any thread asks. */
+int32_t bus_partitions(void);
+void bus_partitions_set(int64_t count);
+/* How many lanes a producer of many partitions needs: with few of them, records gather in the requests of one. */
+size_t bus_lanes(void);
 #define BUS_WHY_SIZE 256
 
 /* The partition of a key: murmur2 as Java's clients have it (KIP-480's DefaultPartitioner for keyed records). -1

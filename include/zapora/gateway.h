@@ -11,6 +11,7 @@ struct gateway_settings {
     const char *postgres_read;     /* "": postgres */
     const char *postgres_lists;    /* "": no replica */
     const char *jwt_key_file, *id_key_file;
+    int64_t partitions;            /* of each topic; cli gives them to bus */
     int64_t threads;               /* event loops */
     int64_t helper_threads;        /* of the bounded pool for PostgreSQL and password hashing */
     int64_t request_deadline_ms;   /* until a request is answered, whatever is down */

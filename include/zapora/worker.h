@@ -9,6 +9,7 @@ struct worker_settings {
     const char *worker_id;         /* stable: static membership of the group */
     const char *ops_listen;
     const char *kafka, *postgres, *redis;
+    int64_t partitions;            /* of each topic; cli gives them to bus */
     int64_t batch_records_max;
     int64_t batch_bytes_max;
     int64_t locations_max;         /* cached actors */

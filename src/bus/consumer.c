@@ -31,12 +31,13 @@ struct bus_consumer {
     struct bus_trouble trouble;
     bool hinting;              /* a hint is on its way: the next ones are left out */
     bool refused;              /* the library does not do what must be done: it is fatal */
-    struct { enum state state; int64_t next; } places[BUS_PARTITIONS]; /* next: the offset to come, of a running one */
+    /* next: the offset to come, of a running one */
+    struct { enum state state; int64_t next; } places[BUS_PARTITIONS_MAX];
 };
 
 static bool partition_known(int32_t partition)
 {
-    return partition >= 0 && partition < BUS_PARTITIONS;
+    return partition >= 0 && partition < BUS_PARTITIONS_MAX;
 }
 
 static enum state partition_state(const struct bus_consumer *consumer, int32_t partition)
@@ -64,15 +65,15 @@ static rd_kafka_topic_partition_list_t *list_of_one(const struct bus_consumer *c
 
 /* Copies the partitions of a list that this room knows; returns how many. */
 static size_t partitions_read(struct bus_consumer *consumer, const rd_kafka_topic_partition_list_t *list,
-                              int32_t partitions[BUS_PARTITIONS])
+                              int32_t partitions[BUS_PARTITIONS_MAX])
 {
     size_t count = 0;
     for (int i = 0; i < list->cnt; i++) {
         if (!partition_known(list->elems[i].partition)) {
             bus_trouble_note(&consumer->trouble,
                              "%.80s has a partition %d, more than the %d it must have: it is left alone",
-                             list->elems[i].topic, (int)list->elems[i].partition, BUS_PARTITIONS);
-        } else if (count < BUS_PARTITIONS) {
+                             list->elems[i].topic, (int)list->elems[i].partition, BUS_PARTITIONS_MAX);
+        } else if (count < BUS_PARTITIONS_MAX) {
             partitions[count++] = list->elems[i].partition;
         }
     }
@@ -104,7 +105,7 @@ static void assigned(struct bus_consumer *consumer, rd_kafka_topic_partition_lis
         return;
     }
     (void)rd_kafka_pause_partitions(consumer->rk, list); /* those that were not known before */
-    int32_t partitions[BUS_PARTITIONS];
+    int32_t partitions[BUS_PARTITIONS_MAX];
     size_t count = partitions_read(consumer, list, partitions);
     for (size_t i = 0; i < count; i++) {
         partition_set(consumer, partitions[i], PAUSED, 0);
@@ -115,9 +116,9 @@ static void assigned(struct bus_consumer *consumer, rd_kafka_topic_partition_lis
 /* Tells the worker of every partition that it still has, and takes them away. */
 static void partitions_revoke(struct bus_consumer *consumer, bool lost)
 {
-    int32_t partitions[BUS_PARTITIONS];
+    int32_t partitions[BUS_PARTITIONS_MAX];
     size_t count = 0;
-    for (int32_t i = 0; i < BUS_PARTITIONS; i++) {
+    for (int32_t i = 0; i < BUS_PARTITIONS_MAX; i++) {
         if (consumer->places[i].state != NOT_OURS) {
             partitions[count++] = i;
         }
@@ -166,10 +167,10 @@ static void hinted(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_parti
 static void out_of_range(struct bus_consumer *consumer, int32_t partition)
 {
     BUS_DROP(list) rd_kafka_topic_partition_list_t *one = list_of_one(consumer, partition, 0);
-    BUS_DROP(list) rd_kafka_topic_partition_list_t *all = rd_kafka_topic_partition_list_new(BUS_PARTITIONS);
+    BUS_DROP(list) rd_kafka_topic_partition_list_t *all = rd_kafka_topic_partition_list_new(BUS_PARTITIONS_MAX);
     (void)rd_kafka_pause_partitions(consumer->rk, one);
     partition_set(consumer, partition, PAUSED, 0);
-    for (int32_t i = 0; i < BUS_PARTITIONS; i++) {
+    for (int32_t i = 0; i < BUS_PARTITIONS_MAX; i++) {
         if (consumer->places[i].state != NOT_OURS) {
             rd_kafka_topic_partition_list_add(all, rd_kafka_topic_name(consumer->topic), i)->offset =
                 consumer->places[i].next;

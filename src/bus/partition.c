@@ -6,6 +6,26 @@
 
 #include <librdkafka/rdkafka.h>
 
+#define PARTITIONS_A_LANE 32
+
+static int32_t partitions = BUS_PARTITIONS_MAX;
+
+int32_t bus_partitions(void)
+{
+    return partitions;
+}
+
+void bus_partitions_set(int64_t count)
+{
+    ZP_ASSERT(count > 0 && count <= BUS_PARTITIONS_MAX);
+    partitions = (int32_t)count;
+}
+
+size_t bus_lanes(void)
+{
+    return partitions < PARTITIONS_A_LANE ? 1 : (size_t)(partitions / PARTITIONS_A_LANE);
+}
+
 int32_t bus_partition_of(const void *key, size_t key_len, int32_t partition_count)
 {
     ZP_ASSERT(partition_count > 0);
@@ -19,5 +39,5 @@ int32_t bus_partition_of(const void *key, size_t key_len, int32_t partition_coun
 int32_t bus_partition_of_location(const struct zp_id *location_id)
 {
     char text[ID_TEXT_SIZE];
-    return bus_partition_of(id_format(location_id, text), ID_TEXT_SIZE - 1, BUS_PARTITIONS);
+    return bus_partition_of(id_format(location_id, text), ID_TEXT_SIZE - 1, bus_partitions());
 }

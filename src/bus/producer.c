@@ -35,7 +35,7 @@ struct bus_producer {
     size_t lane_count;
     size_t warm_count;
     const char *gapless_topic; /* borrowed, or NULL */
-    struct opening openings[BUS_PARTITIONS]; /* of the gapless topic */
+    struct opening openings[BUS_PARTITIONS_MAX]; /* of the gapless topic */
     int wake_fd;               /* owned: written when reports begin to wait, unless somebody else is told */
     void (*on_delivery)(void *opaque, const struct bus_delivery *delivery);
     struct bus_trouble trouble;
@@ -51,7 +51,7 @@ static const enum bus_ack acks[] = {
 static struct opening *opening_of(struct bus_producer *producer, const char *topic, int32_t partition)
 {
     bool is_gapless = producer->gapless_topic != NULL && strcmp(topic, producer->gapless_topic) == 0;
-    return is_gapless && partition >= 0 && partition < BUS_PARTITIONS ? &producer->openings[partition] : NULL;
+    return is_gapless && partition >= 0 && partition < BUS_PARTITIONS_MAX ? &producer->openings[partition] : NULL;
 }
 
 static bool is_open(const struct opening *opening)
@@ -220,7 +220,7 @@ static rd_kafka_headers_t *headers_copy(const struct record *record)
 static int32_t partition_of(const struct record *record)
 {
     return record->partition < 0 && record->key != NULL
-               ? bus_partition_of(record->key, record->key_len, BUS_PARTITIONS)
+               ? bus_partition_of(record->key, record->key_len, bus_partitions())
                : record->partition;
 }
 

@@ -45,10 +45,10 @@ void bus_topic_resize(struct bus_topic *topic, int64_t replicas)
 static void refuse(FILE *words, char why[BUS_WHY_SIZE], const char *topic, const char *what, int64_t has, int64_t wants,
                    const char *because)
 {
-    fprintf(words, "refuse %s: it has %lld %s, its file says %lld: %s\n", topic, (long long)has, what, (long long)wants,
+    fprintf(words, "refuse %s: it has %lld %s, %lld are wanted: %s\n", topic, (long long)has, what, (long long)wants,
             because);
     if (why[0] == '\0') {
-        snprintf(why, BUS_WHY_SIZE, "%.100s has %lld %s, its file says %lld: %s", topic, (long long)has, what,
+        snprintf(why, BUS_WHY_SIZE, "%.100s has %lld %s, %lld are wanted: %s", topic, (long long)has, what,
                  (long long)wants, because);
     }
 }

@@ -67,7 +67,7 @@ static enum zp_err walk(struct archive *archive,
                         enum zp_err (*visit)(struct archive *archive, const struct zp_id *location_id))
 {
     enum zp_err err = ZP_OK;
-    for (int32_t partition = 0; err == ZP_OK && partition < BUS_PARTITIONS; partition++) {
+    for (int32_t partition = 0; err == ZP_OK && partition < BUS_PARTITIONS_MAX; partition++) {
         struct store_head *heads = NULL;
         size_t count = 0;
         arena_reset(&archive->heads);

@@ -22,6 +22,9 @@ int cli_worker(int argc, char **argv);
  * True: go on. */
 bool cli_load(const char *usage, const struct setting *rows, size_t count, int argc, char **argv, void *target,
               char **ret_words, size_t words_max, int *ret_code);
+/* Asks how many partitions a topic has and tells bus, before the command reads all of them or publishes. False: it was
+ * said on stderr why not; the command ends with 1. */
+bool cli_learn_partitions(const char *kafka, const char *topic);
 /* Prints "zapora: " and a sentence to stderr; returns 1. */
 int cli_fail(const char *fmt, ...) ZP_PRINTF(1, 2);
 /* A producer for the records of one subcommand, one at a time. cli_publish: ZP_OK once all in-sync replicas have it;

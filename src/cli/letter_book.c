@@ -77,20 +77,20 @@ static enum zp_err take(struct letter_book *book, const struct record *record)
 
 static enum zp_err read_all(const char *kafka, struct letter_book *book, char why[BUS_WHY_SIZE])
 {
-    int32_t numbers[BUS_PARTITIONS];
-    int64_t first[BUS_PARTITIONS], end[BUS_PARTITIONS];
-    struct bus_range ranges[BUS_PARTITIONS];
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    int32_t numbers[BUS_PARTITIONS_MAX];
+    int64_t first[BUS_PARTITIONS_MAX], end[BUS_PARTITIONS_MAX];
+    struct bus_range ranges[BUS_PARTITIONS_MAX];
+    size_t count = (size_t)bus_partitions();
+    for (int32_t p = 0; p < bus_partitions(); p++) {
         numbers[p] = p;
     }
-    enum zp_err err =
-        bus_offsets(kafka, TOPIC_DEAD_LETTERS, numbers, BUS_PARTITIONS, BROKER_TIMEOUT_MS, first, end, why);
-    for (int32_t p = 0; err == ZP_OK && p < BUS_PARTITIONS; p++) {
+    enum zp_err err = bus_offsets(kafka, TOPIC_DEAD_LETTERS, numbers, count, BROKER_TIMEOUT_MS, first, end, why);
+    for (int32_t p = 0; err == ZP_OK && p < bus_partitions(); p++) {
         ranges[p] = (struct bus_range){ p, first[p], end[p] };
     }
     struct bus_reader *reader = NULL;
     if (err == ZP_OK) {
-        err = bus_reader_create(kafka, TOPIC_DEAD_LETTERS, ranges, BUS_PARTITIONS, &reader, why);
+        err = bus_reader_create(kafka, TOPIC_DEAD_LETTERS, ranges, count, &reader, why);
     }
     int64_t heard_us = clock_mono_us();
     bool done = false;

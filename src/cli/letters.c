@@ -344,6 +344,9 @@ int cli_dead_letters(int argc, char **argv)
     }
     char why[BUS_WHY_SIZE] = "";
     signal(SIGPIPE, SIG_DFL);
+    if (!cli_learn_partitions(settings.kafka, TOPIC_DEAD_LETTERS)) {
+        return 1;
+    }
     code = letter_book_read(settings.kafka, &call.book, why) == ZP_OK
         ? verb->run(&call) : cli_fail("%s cannot be read: %s", TOPIC_DEAD_LETTERS, why);
     letter_book_finish(&call.book);

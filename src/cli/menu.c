@@ -123,6 +123,9 @@ static int apply(const struct menu_settings *settings, const struct restaurant *
     struct bus_producer *producer = NULL;
     struct store *store = NULL;
     int code = 0;
+    if (!cli_learn_partitions(settings->kafka, TOPIC_COMMANDS)) {
+        return 1;
+    }
     if (cli_producer_create(settings->kafka, "zapora-menu", &producer, why) != ZP_OK) {
         return cli_fail("kafka: %s", why);
     }

@@ -60,10 +60,10 @@ static enum zp_err note_last(void *arg, const struct record *record)
 
 static enum zp_err ask_brokers(const char *kafka, struct partition_view *views, size_t count, char why[BUS_WHY_SIZE])
 {
-    int32_t numbers[BUS_PARTITIONS] = { 0 };
-    int64_t first[BUS_PARTITIONS] = { 0 }, end[BUS_PARTITIONS] = { 0 };
-    int64_t events_first[BUS_PARTITIONS] = { 0 }, events_end[BUS_PARTITIONS] = { 0 };
-    struct bus_range ranges[BUS_PARTITIONS];
+    int32_t numbers[BUS_PARTITIONS_MAX] = { 0 };
+    int64_t first[BUS_PARTITIONS_MAX] = { 0 }, end[BUS_PARTITIONS_MAX] = { 0 };
+    int64_t events_first[BUS_PARTITIONS_MAX] = { 0 }, events_end[BUS_PARTITIONS_MAX] = { 0 };
+    struct bus_range ranges[BUS_PARTITIONS_MAX];
     size_t range_count = 0;
     for (size_t i = 0; i < count; i++) {
         numbers[i] = views[i].row.partition;
@@ -112,7 +112,7 @@ enum zp_err partition_views_get(const char *kafka, struct store *store, struct a
         snprintf(why, STORE_WHY_SIZE, "%s", store_trouble(store)->why);
         return err;
     }
-    count = count < BUS_PARTITIONS ? count : BUS_PARTITIONS;
+    count = count < BUS_PARTITIONS_MAX ? count : BUS_PARTITIONS_MAX;
     struct partition_view *views = arena_array(arena, count, sizeof *views);
     if (views == NULL) {
         snprintf(why, STORE_WHY_SIZE, "not enough memory");

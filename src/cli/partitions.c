@@ -125,7 +125,7 @@ static const char *check(const struct partitions_settings *settings, char *const
     for (size_t i = 1; words[i] != NULL; i++) {
         size_t digits = strspn(words[i], "0123456789");
         bool is_number = digits == strlen(words[i]) && digits > 0 && digits <= 2;
-        if (!is_number || strtol(words[i], NULL, 10) >= BUS_PARTITIONS) {
+        if (!is_number || strtol(words[i], NULL, 10) >= BUS_PARTITIONS_MAX) {
             return "a partition is a number from 0 to 63";
         }
     }
@@ -149,16 +149,19 @@ static int run(struct call *call, bool accepts, struct arena *arena)
 int cli_partitions(int argc, char **argv)
 {
     struct partitions_settings settings;
-    char *words[BUS_PARTITIONS + 2] = { 0 };
+    char *words[BUS_PARTITIONS_MAX + 2] = { 0 };
     int code = 0;
     if (!cli_load("zapora partitions list|accept [NUMBER …]", rows, ZP_COUNT(rows), argc, argv, &settings, words,
-                  BUS_PARTITIONS + 1, &code)) {
+                  BUS_PARTITIONS_MAX + 1, &code)) {
         return code;
     }
     const char *wrong = check(&settings, words);
     if (wrong != NULL) {
         cli_fail("partitions: %s", wrong);
         return 2;
+    }
+    if (!cli_learn_partitions(settings.kafka, TOPIC_COMMANDS)) {
+        return 1;
     }
     struct call call = { .settings = &settings, .numbers = (const char **)words + 1 };
     struct arena arena;

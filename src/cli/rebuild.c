@@ -119,5 +119,8 @@ int cli_rebuild(int argc, char **argv)
         cli_fail("rebuild: %s", wrong);
         return 2;
     }
+    if (!cli_learn_partitions(settings.kafka, TOPIC_EVENTS)) {
+        return 1;
+    }
     return settings.cache ? rebuild_cache(&settings, &location_id) : rebuild_database(&settings);
 }

@@ -44,10 +44,10 @@ struct bound { enum { BOUND_NONE, BOUND_TIME, BOUND_SEQ } kind; int64_t value; }
 /* Reads its partitions, one record after the other. */
 struct lane {
     struct replay *replay;
-    struct bus_range ranges[BUS_PARTITIONS];
+    struct bus_range ranges[BUS_PARTITIONS_MAX];
     size_t range_count;
     int64_t record_count;          /* in its ranges */
-    int64_t told[BUS_PARTITIONS];  /* command offset told last, by partition: an outcome published again is dropped */
+    int64_t told[BUS_PARTITIONS_MAX]; /* command offset told last, by partition: what is published again is dropped */
     struct replay_seen seen;       /* commands: ids of retries, which lie in the partition of the first */
     struct arena arena;            /* of one record */
     struct buffer line, csv, piece;
@@ -119,13 +119,13 @@ static void give_range(struct replay *replay, const struct bus_range *range)
 static enum zp_err find_ranges(struct replay *replay, char why[BUS_WHY_SIZE])
 {
     const struct replay_settings *settings = replay->settings;
-    int32_t numbers[BUS_PARTITIONS];
-    int64_t first[BUS_PARTITIONS], end[BUS_PARTITIONS];
+    int32_t numbers[BUS_PARTITIONS_MAX];
+    int64_t first[BUS_PARTITIONS_MAX], end[BUS_PARTITIONS_MAX];
     size_t count = 0;
     if (replay->has_location) {
         numbers[count++] = bus_partition_of_location(&replay->location_id);
     }
-    for (int32_t p = 0; p < BUS_PARTITIONS && !replay->has_location; p++) {
+    for (int32_t p = 0; p < bus_partitions() && !replay->has_location; p++) {
         numbers[count++] = p;
     }
     enum zp_err err = bus_offsets(settings->kafka, settings->topic, numbers, count, BROKER_TIMEOUT_MS, first, end, why);
@@ -361,6 +361,9 @@ int cli_replay(int argc, char **argv)
     if (wrong != NULL) {
         cli_fail("replay: %s", wrong);
         return 2;
+    }
+    if (!cli_learn_partitions(settings.kafka, settings.topic)) {
+        return 1;
     }
     signal(SIGPIPE, SIG_DFL);
     open_replay(&replay);

@@ -22,6 +22,7 @@ int cli_gateway(int argc, char **argv)
     if (!cli_load("zapora gateway", GATEWAY_SETTINGS, GATEWAY_SETTING_COUNT, argc, argv, &settings, words, 0, &code)) {
         return code;
     }
+    bus_partitions_set(settings.partitions);
     return setup_log(settings.log_level, "gateway") ? gateway_run(&settings) : 2;
 }
 
@@ -33,5 +34,6 @@ int cli_worker(int argc, char **argv)
     if (!cli_load("zapora worker", WORKER_SETTINGS, WORKER_SETTING_COUNT, argc, argv, &settings, words, 0, &code)) {
         return code;
     }
+    bus_partitions_set(settings.partitions);
     return setup_log(settings.log_level, "worker") ? worker_run(&settings) : 2;
 }

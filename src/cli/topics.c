@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-struct topics_settings { const char *kafka, *topics_dir; int64_t replication; };
+struct topics_settings { const char *kafka, *topics_dir; int64_t partitions, replication; };
 
 #define ROW(field) .name = #field, .offset = offsetof(struct topics_settings, field)
 
@@ -12,6 +12,8 @@ static const struct setting rows[] = {
     /* sorted by name */
     { ROW(kafka), .kind = SETTING_STR, .fallback = "127.0.0.1:9092", .min = 1, .max = 2000,
       .help = "Kafka brokers, host:port[,host:port…]." },
+    { ROW(partitions), .kind = SETTING_INT, .fallback = "0", .min = 0, .max = BUS_PARTITIONS_MAX,
+      .help = "Partitions of each topic; 0: as the files say." },
     { ROW(replication), .kind = SETTING_INT, .fallback = "0", .min = 0, .max = 9,
       .help = "Copies of each partition; 0: as the files say; 1 for a stack with one broker." },
     { ROW(topics_dir), .kind = SETTING_STR, .fallback = ZAPORA_DATA_DIR "/topics", .min = 1, .max = 4000,
@@ -35,6 +37,9 @@ int cli_topics(int argc, char **argv)
     size_t count = 0, changes = 0;
     char why[BUS_WHY_SIZE] = "";
     enum zp_err err = bus_topics_read(settings.topics_dir, topics, &count, why);
+    for (size_t i = 0; i < count && settings.partitions > 0; i++) {
+        topics[i].partitions = settings.partitions;
+    }
     if (err == ZP_OK) {
         err = bus_topics_apply(settings.kafka, topics, count, settings.replication, apply, stdout, &changes, why);
     }

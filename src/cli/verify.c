@@ -21,7 +21,7 @@ static const struct setting rows[] = {
     { ROW(location), .kind = SETTING_STR, .fallback = "", .min = 0, .max = 36,
       .help = "One location's UUID; without it, all." },
     { ROW(no_cache), .kind = SETTING_BOOL, .fallback = "false", .help = "Leave Redis out." },
-    { ROW(partition), .kind = SETTING_INT, .fallback = "-1", .min = -1, .max = BUS_PARTITIONS - 1,
+    { ROW(partition), .kind = SETTING_INT, .fallback = "-1", .min = -1, .max = BUS_PARTITIONS_MAX - 1,
       .help = "One partition; -1: all." },
     { ROW(postgres), .kind = SETTING_STR, .min = 1, .max = 2000, .help = "PostgreSQL, as a postgresql:// URI." },
     { ROW(redis), .kind = SETTING_STR, .fallback = "redis://127.0.0.1:6379/0", .min = 1, .max = 2000,
@@ -41,7 +41,7 @@ static struct store *open_store(const char *uri, const char *application)
 static size_t wanted_partitions(const struct verify *verify, int32_t *ret_partitions)
 {
     size_t count = 0;
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < bus_partitions(); p++) {
         bool is_wanted = verify->settings->partition < 0 || verify->settings->partition == p;
         bool may_hold = id_is_none(&verify->only) || bus_partition_of_location(&verify->only) == p;
         if (is_wanted && may_hold) {
@@ -64,7 +64,7 @@ static int open_watches(struct verify *verify)
 
 static int count_total(struct verify *verify, const int32_t *partitions, size_t count)
 {
-    struct bus_range ranges[BUS_PARTITIONS];
+    struct bus_range ranges[BUS_PARTITIONS_MAX];
     int64_t total = 0;
     int code = verify_find_ranges(verify->lanes[0].watch, partitions, count, ranges);
     for (size_t i = 0; code == 0 && i < count; i++) {
@@ -76,10 +76,13 @@ static int count_total(struct verify *verify, const int32_t *partitions, size_t 
 
 static void make_groups(struct verify *verify, const int32_t *partitions, size_t count)
 {
+    size_t size = count / (VERIFY_LANES * VERIFY_GROUPS_A_LANE);
+    size = size < 1 ? 1 : size > VERIFY_GROUP ? VERIFY_GROUP : size;
+    ZP_ASSERT((count + size - 1) / size <= VERIFY_GROUPS_MAX);
     for (size_t i = 0; i < count; i++) {
-        struct verify_group *group = &verify->groups[i / VERIFY_GROUP];
+        struct verify_group *group = &verify->groups[i / size];
         group->partitions[group->count++] = partitions[i];
-        verify->group_count = i / VERIFY_GROUP + 1;
+        verify->group_count = i / size + 1;
     }
 }
 
@@ -174,7 +177,7 @@ static int ask_redis(const struct verify *verify)
 
 static int run(struct verify *verify)
 {
-    int32_t partitions[BUS_PARTITIONS];
+    int32_t partitions[BUS_PARTITIONS_MAX];
     size_t count = wanted_partitions(verify, partitions);
     if (store_audit_strays(verify->store, &verify->arena, &verify->strays, &verify->stray_count) != ZP_OK) {
         return cli_fail("verify: the database cannot be read: %s", store_trouble(verify->store)->why);
@@ -242,6 +245,13 @@ int cli_verify(int argc, char **argv)
     }
     if (settings.location[0] != '\0' && !id_parse(settings.location, strlen(settings.location), &verify.only)) {
         cli_fail("verify: location is not a UUID");
+        return 2;
+    }
+    if (!cli_learn_partitions(settings.kafka, TOPIC_EVENTS)) {
+        return 1;
+    }
+    if (settings.partition >= bus_partitions()) {
+        cli_fail("verify: %s has %d partitions, from 0 on", TOPIC_EVENTS, bus_partitions());
         return 2;
     }
     signal(SIGPIPE, SIG_DFL);

@@ -38,7 +38,7 @@ struct differences {
     int64_t shown_max;  /* more are counted, not shown */
     int64_t count, shown;
     struct buffer line;
-    struct kept { struct buffer lines; int64_t count; } kept[BUS_PARTITIONS]; /* as many as may be shown */
+    struct kept { struct buffer lines; int64_t count; } kept[BUS_PARTITIONS_MAX]; /* as many as may be shown */
 };
 
 void differences_init(struct differences *differences, FILE *out, bool is_json, int64_t shown_max);
@@ -114,9 +114,9 @@ struct audit {
     void *arg;
     struct zp_id only;         /* ID_NONE: every location */
     uint8_t key[CRYPTO_SHORT_KEY_SIZE]; /* of the digests */
-    struct audit_cut cuts[BUS_PARTITIONS];
-    int64_t told[BUS_PARTITIONS]; /* command offset of the fact that was folded last; -1 */
-    struct audit_outcomes outcomes[BUS_PARTITIONS];
+    struct audit_cut cuts[BUS_PARTITIONS_MAX];
+    int64_t told[BUS_PARTITIONS_MAX]; /* command offset of the fact that was folded last; -1 */
+    struct audit_outcomes outcomes[BUS_PARTITIONS_MAX];
     int64_t kept_since;        /* the log's time: outcomes of older commands may have been purged */
     struct audit_place *places; size_t place_count, place_max;     /* owned */
     struct audit_order_state *orders; size_t order_count, order_max;

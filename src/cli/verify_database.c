@@ -156,7 +156,7 @@ static enum zp_err read_cuts(struct audit *audit, struct store *store)
     arena_reset(&audit->arena);
     enum zp_err err = store_audit_partitions(store, &audit->arena, &rows, &count);
     for (size_t i = 0; err == ZP_OK && i < count; i++) {
-        if (rows[i].partition >= 0 && rows[i].partition < BUS_PARTITIONS) {
+        if (rows[i].partition >= 0 && rows[i].partition < BUS_PARTITIONS_MAX) {
             audit->cuts[rows[i].partition] = (struct audit_cut){ rows[i].next_offset, rows[i].published_offset };
         }
     }

@@ -69,7 +69,7 @@ static int fold_ranges(struct verify_lane *lane, const struct bus_range *ranges,
 /* Where these partitions begin and end now. Gives the exit code. */
 int verify_find_ranges(struct bus_watch *watch, const int32_t *partitions, size_t count, struct bus_range *ret_ranges)
 {
-    int64_t first[BUS_PARTITIONS], end[BUS_PARTITIONS];
+    int64_t first[BUS_PARTITIONS_MAX], end[BUS_PARTITIONS_MAX];
     if (bus_watch_firsts(watch, TOPIC_EVENTS, partitions, count, BROKER_TIMEOUT_MS, first) != ZP_OK ||
         bus_watch_ends(watch, TOPIC_EVENTS, partitions, count, BROKER_TIMEOUT_MS, end) != ZP_OK) {
         return cli_fail("verify: %s cannot be read: %s", TOPIC_EVENTS, bus_watch_why(watch));

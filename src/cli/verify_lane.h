@@ -5,9 +5,10 @@
 #include "progress.h"
 #include "verify.h"
 
-#define VERIFY_GROUP 4 /* partitions: each group has a reader of its own, whose start and end cost some 100 ms */
-#define VERIFY_GROUPS_MAX ((BUS_PARTITIONS + VERIFY_GROUP - 1) / VERIFY_GROUP)
+#define VERIFY_GROUP 4 /* partitions at most: each group has a reader of its own, whose start and end take 100 ms */
 #define VERIFY_LANES 3 /* while one waits for the database or for a reader to begin, the others go on */
+#define VERIFY_GROUPS_A_LANE 4 /* at least, as far as there are partitions: one that ends early takes another */
+#define VERIFY_GROUPS_MAX (2 * VERIFY_LANES * VERIFY_GROUPS_A_LANE)
 
 struct verify_settings {
     int64_t differences_max;

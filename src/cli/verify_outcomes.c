@@ -169,7 +169,7 @@ void audit_compare_outcome(struct audit *audit, const struct outcome *logged)
 
 void audit_settle_outcomes(struct audit *audit)
 {
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         pass_unheard(audit, p, INT64_MAX);
     }
 }

@@ -76,7 +76,7 @@ static void put_words(const struct difference *difference, struct buffer *out)
 
 void difference_tell(struct differences *differences, const struct difference *difference)
 {
-    ZP_ASSERT(difference->partition >= 0 && difference->partition < BUS_PARTITIONS);
+    ZP_ASSERT(difference->partition >= 0 && difference->partition < BUS_PARTITIONS_MAX);
     struct kept *kept = &differences->kept[difference->partition];
     pthread_mutex_lock(&differences->lock);
     differences->count++;

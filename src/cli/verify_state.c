@@ -29,7 +29,7 @@ void audit_reset(struct audit *audit)
     free(audit->orders);
     free(audit->place_slots);
     free(audit->order_slots);
-    for (size_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (size_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         free(audit->outcomes[p].rows);
         audit->outcomes[p] = (struct audit_outcomes){ .rows = NULL };
     }

@@ -157,14 +157,14 @@ static void look_in_table(struct errand *errand, struct store *store)
 /* A partition without a row has applied nothing. */
 static bool is_behind_ticks(const struct loop *loop, const struct store_page *page)
 {
-    int64_t next[BUS_PARTITIONS] = { 0 };
+    int64_t next[BUS_PARTITIONS_MAX] = { 0 };
     for (size_t i = 0; i < page->partition_count; i++) {
         const struct store_partition *row = &page->partitions[i];
-        if (row->partition >= 0 && row->partition < BUS_PARTITIONS) {
+        if (row->partition >= 0 && row->partition < BUS_PARTITIONS_MAX) {
             next[row->partition] = row->next_offset;
         }
     }
-    for (size_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (size_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         if (next[p] < loop->mailboxes[p].applied) {
             return true;
         }

@@ -50,7 +50,7 @@ struct loop {
     struct call *idle_calls; /* kept for the next requests, at most IDLE_CALLS_MAX */
     size_t idle_call_count, call_count;
     struct passes passes;
-    struct mailbox mailboxes[BUS_PARTITIONS];
+    struct mailbox mailboxes[BUS_PARTITIONS_MAX];
     struct mailbox_round round;      /* of their ticks */
     struct places_view *places;      /* held: the newest that this loop has seen, or NULL */
     struct place_wait *place_waits;  /* who waits for a newer one */

@@ -21,7 +21,7 @@ static int64_t spacing_us(const struct loop *loop)
 
 void mailbox_tick(struct loop *loop, const struct live_tick *tick)
 {
-    if (tick->asked_at > 0 && tick->partition >= 0 && tick->partition < BUS_PARTITIONS) {
+    if (tick->asked_at > 0 && tick->partition >= 0 && tick->partition < BUS_PARTITIONS_MAX) {
         struct mailbox *mailbox = &loop->mailboxes[tick->partition];
         bool is_other_log = tick->end < mailbox->lag.last.end && tick->asked_at > mailbox->lag.last.asked_at;
         mailbox->applied = is_other_log || tick->next > mailbox->applied ? tick->next : mailbox->applied;
@@ -97,9 +97,9 @@ void mailboxes_hear(struct loop *loop, struct mailbox_waiter *waiter)
     waiter->next = round->waiters;
     round->waiters = waiter;
     if (round->left == 0) {
-        round->left = BUS_PARTITIONS;
+        round->left = bus_partitions();
         round->asked_us = loop->now_us;
-        for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+        for (int32_t p = 0; p < bus_partitions(); p++) {
             live_hub_tick_get(loop->hub, p, on_round_tick, loop);
         }
     }

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #define POLL_MS 100
-#define LANES 2                   /* nearly every command is a request, and a connection has one at work */
 #define QUEUE_BYTES_MAX INT64_C(16777216)
 #define QUEUE_MESSAGES_MAX 20000
 #define LINGER_US 0               /* a request of librdkafka 2.0.2 holds one partition: waiting gathers nothing */
@@ -113,10 +112,10 @@ static void probe(struct publisher *publisher)
     char why[BUS_WHY_SIZE] = "";
     int32_t partitions = 0;
     enum zp_err err = bus_topic_partitions(publisher->brokers, TOPIC_COMMANDS, &partitions, why);
-    bool fits = err == ZP_OK && partitions == BUS_PARTITIONS;
+    bool fits = err == ZP_OK && partitions == bus_partitions();
     if (err == ZP_OK && !fits) {
         log_error("the topic has another number of partitions", L_INT("partitions", partitions),
-                  L_INT("wanted", BUS_PARTITIONS));
+                  L_INT("wanted", bus_partitions()));
     } else if (fits) {
         log_info("the brokers have been reached");
     }
@@ -184,7 +183,7 @@ enum zp_err publisher_start(const struct gateway_settings *settings, struct publ
     publisher->brokers = settings->kafka;
     publisher->settings = (struct bus_producer_settings){
         .brokers = settings->kafka, .client_id = "zapora-gateway", .timeout_ms = settings->publish_timeout_ms,
-        .linger_us = LINGER_US, .lanes = LANES,
+        .linger_us = LINGER_US, .lanes = bus_lanes(),
         .queue_bytes_max = QUEUE_BYTES_MAX, .queue_messages_max = QUEUE_MESSAGES_MAX,
         .on_delivery = on_delivery,
     };

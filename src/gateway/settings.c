@@ -1,5 +1,6 @@
 /* settings: the gateway's settings, with their defaults and ranges. */
 #include "gateway_parts.h"
+#include "zapora/bus.h"
 
 #define CONNECT_TIMEOUT_MS 2000
 
@@ -35,6 +36,7 @@ const struct setting GATEWAY_SETTINGS[] = {
       "Least level that is logged: debug, info, warn or error." },
     { "ops_listen", SETTING_STR, "127.0.0.1:9090", 3, 256, FIELD(ops_listen),
       "Address of /livez, /readyz and /metrics, host:port or [v6]:port." },
+    BUS_PARTITIONS_SETTING(struct gateway_settings),
     { "postgres", SETTING_STR, "postgresql://127.0.0.1:5432/zapora", 1, 1024, FIELD(postgres), "PostgreSQL's URI." },
     { "postgres_lists", SETTING_STR, "", 0, 1024, FIELD(postgres_lists),
       "URI of a read replica for lists of orders; one that lags behind what anybody was told is not shown. Empty: "

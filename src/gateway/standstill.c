@@ -11,7 +11,7 @@
 
 static bool fits(int32_t partition)
 {
-    return partition >= 0 && partition < BUS_PARTITIONS;
+    return partition >= 0 && partition < BUS_PARTITIONS_MAX;
 }
 
 static void blame(struct standstill *standstill, int32_t partition)

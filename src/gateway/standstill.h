@@ -6,7 +6,7 @@
 
 /* All zero: nothing known. */
 struct standstill {
-    int64_t since_us[BUS_PARTITIONS]; /* the first of the failures that nothing acknowledged has followed; 0: none */
+    int64_t since_us[BUS_PARTITIONS_MAX]; /* the first failure that nothing acknowledged has followed; 0: none */
     int64_t acked_us;                 /* any partition's last acknowledgement */
     int64_t patience_us;
     int32_t blamed;                   /* the partition of the last verdict */

@@ -7,12 +7,12 @@
 
 void commit_slice(struct turn *turn, const struct partition *partitions, struct marks *marks)
 {
-    const struct entry *last[BUS_PARTITIONS] = { 0 };
+    const struct entry *last[BUS_PARTITIONS_MAX] = { 0 };
     for (size_t i = 0; i < turn->count; i++) {
         last[turn->entries[i].outcome.partition] = &turn->entries[i];
     }
     turn->slice_count = 0;
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         if (last[p] == NULL) {
             continue;
         }

@@ -7,7 +7,7 @@
 #include "turn.h"
 
 /* Works out which partitions the turn moves, from where to where: fills turn->slices, sorted by partition. `partitions`
- * and `marks` are arrays of BUS_PARTITIONS. */
+ * and `marks` are arrays of BUS_PARTITIONS_MAX. */
 void commit_slice(struct turn *turn, const struct partition *partitions, struct marks *marks);
 
 /* Writes the turn. Gives what store_batch_commit gives, or ZP_NO_MEMORY. Clears the touched marks of the actors on

@@ -160,7 +160,7 @@ static void read_ranges(struct worker *worker, struct takeover *takeovers, size_
 
 void fold(struct worker *worker, struct takeover *takeovers, size_t count)
 {
-    struct bus_range ranges[BUS_PARTITIONS];
+    struct bus_range ranges[BUS_PARTITIONS_MAX];
     size_t range_count = 0;
     for (size_t i = 0; i < count; i++) {
         if (!takeovers[i].has_failed && takeovers[i].row.events_offset < takeovers[i].events_end) {

@@ -13,7 +13,6 @@
 
 #define ACK_DEADLINE_US 10000000     /* what is unacknowledged for 10 s is purged */
 #define LINGER_US 0                  /* a request of librdkafka 2.0.2 holds one partition: waiting gathers nothing */
-#define LANES 2                      /* a turn is many requests: they go out side by side */
 #define WARM_MS 500
 #define PRODUCER_QUEUE_BYTES_MAX (32 << 20)
 #define DATABASE_TIMEOUT_MS 5000
@@ -42,7 +41,7 @@ static enum zp_err make_producer(struct line *line, char why[BUS_WHY_SIZE])
     const struct bus_producer_settings settings = {
         .brokers = line->settings->kafka, .client_id = line->settings->worker_id,
         .timeout_ms = 0, .linger_us = LINGER_US,
-        .lanes = LANES, .gapless_topic = TOPIC_EVENTS,
+        .lanes = bus_lanes(), .gapless_topic = TOPIC_EVENTS,
         .queue_bytes_max = PRODUCER_QUEUE_BYTES_MAX, .queue_messages_max = 100000, .on_delivery = on_delivery,
     };
     char cold[BUS_WHY_SIZE];

@@ -12,7 +12,7 @@
  * nothing by itself: whoever owns it calls line_step whenever there may be work. */
 struct line {
     const struct worker_settings *settings; /* borrowed */
-    struct marks *marks;                    /* borrowed, BUS_PARTITIONS */
+    struct marks *marks;                    /* borrowed, BUS_PARTITIONS_MAX */
     struct bus_producer *producer;
     struct live_push *push;
     struct store *store;                    /* for refills */

@@ -120,7 +120,7 @@ static void drop_consumer(struct worker *worker)
     worker->consumer = NULL;
     worker->consumer_stuck = false;
     worker->is_assigned = false;
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         (void)let_go(worker, p, false);
     }
 }
@@ -170,7 +170,7 @@ static void heed_announcer(struct worker *worker)
     }
     log_warn("the log did not acknowledge outcomes in time: all partitions are taken over again");
     announcer_renew(worker->announcer);
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         if (worker->partitions[p].state == PARTITION_OWNED && !PLANTED(RENEWED_AND_FORGOTTEN)) {
             worker_retake(worker, p, 0);
         }
@@ -184,7 +184,7 @@ static void set_congested(struct worker *worker, bool congested)
         return;
     }
     worker->congested = congested;
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         struct partition *partition = &worker->partitions[p];
         if (partition->state != PARTITION_OWNED) {
             continue;
@@ -206,10 +206,10 @@ static void hint_offsets(struct worker *worker, int64_t now)
         return;
     }
     worker->hinted_at_us = now;
-    int32_t numbers[BUS_PARTITIONS];
-    int64_t next[BUS_PARTITIONS];
+    int32_t numbers[BUS_PARTITIONS_MAX];
+    int64_t next[BUS_PARTITIONS_MAX];
     size_t count = 0;
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         if (worker->partitions[p].state == PARTITION_OWNED) {
             numbers[count] = p;
             next[count++] = worker->partitions[p].next_offset;
@@ -220,8 +220,8 @@ static void hint_offsets(struct worker *worker, int64_t now)
 
 static int32_t next_owned(const struct worker *worker, int32_t from)
 {
-    for (int32_t i = 0; i < BUS_PARTITIONS; i++) {
-        int32_t number = (from + i) % BUS_PARTITIONS;
+    for (int32_t i = 0; i < BUS_PARTITIONS_MAX; i++) {
+        int32_t number = (from + i) % BUS_PARTITIONS_MAX;
         if (worker->partitions[number].state == PARTITION_OWNED) {
             return number;
         }
@@ -252,7 +252,7 @@ static void purge_outcomes(struct worker *worker, int64_t now)
     int32_t number = next_owned(worker, worker->purge_next);
     int64_t deleted = 0;
     if (number >= 0) {
-        worker->purge_next = (number + 1) % BUS_PARTITIONS;
+        worker->purge_next = (number + 1) % BUS_PARTITIONS_MAX;
         (void)!store_outcomes_purge(worker->store, number, purge_before(&worker->partitions[number]), PURGE_ROWS,
                                     &deleted);
     }
@@ -311,7 +311,7 @@ void loop_close(struct worker *worker)
         log_warn("outcomes were not acknowledged before the end; the next owner publishes them again");
     }
     bool orderly = worker->database_ok;
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         orderly = let_go(worker, p, orderly);
     }
     bus_record_release(worker->carried);

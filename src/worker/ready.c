@@ -21,7 +21,7 @@ bool ready_partitions(void *arg, char *why, size_t why_size)
 {
     const struct worker *worker = arg;
     int owned = 0, taking = 0, stopped = 0;
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         enum partition_state state = worker->partitions[p].state; /* a torn read is a count off by one */
         owned += state == PARTITION_OWNED;
         taking += state == PARTITION_TAKING;

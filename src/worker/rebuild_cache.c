@@ -19,7 +19,7 @@ struct rebuild {
     const struct worker_rebuild *wanted;
     struct store *store;
     struct live_push *push;
-    struct marks marks[BUS_PARTITIONS];
+    struct marks marks[BUS_PARTITIONS_MAX];
     struct refiller refiller;
     struct arena arena;
     char *why; /* WORKER_WHY_SIZE */
@@ -61,13 +61,13 @@ static enum zp_err read_published(struct rebuild *rebuild, const struct bus_rang
 static enum zp_err find_published(struct rebuild *rebuild)
 {
     struct store_partition *rows = NULL;
-    struct bus_range ranges[BUS_PARTITIONS];
-    int32_t numbers[BUS_PARTITIONS];
-    int64_t first[BUS_PARTITIONS], end[BUS_PARTITIONS];
+    struct bus_range ranges[BUS_PARTITIONS_MAX];
+    int32_t numbers[BUS_PARTITIONS_MAX];
+    int64_t first[BUS_PARTITIONS_MAX], end[BUS_PARTITIONS_MAX];
     char why[BUS_WHY_SIZE];
     size_t count = 0;
     enum zp_err err = store_partitions_list(rebuild->store, &rebuild->arena, &rows, &count);
-    if (err != ZP_OK || count > BUS_PARTITIONS) {
+    if (err != ZP_OK || count > BUS_PARTITIONS_MAX) {
         snprintf(rebuild->why, WORKER_WHY_SIZE, "the database: %s", store_trouble(rebuild->store)->why);
         return err == ZP_OK ? ZP_CONFLICT : err;
     }
@@ -126,15 +126,15 @@ static enum zp_err rebuild_location(struct rebuild *rebuild, const struct zp_id 
 static enum zp_err rebuild_all(struct rebuild *rebuild)
 {
     const struct worker_rebuild *wanted = rebuild->wanted;
-    int32_t numbers[BUS_PARTITIONS];
+    int32_t numbers[BUS_PARTITIONS_MAX];
     struct store_head *heads = NULL;
     struct arena list;
     size_t count = 0, done = 0;
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < bus_partitions(); p++) {
         numbers[p] = p;
     }
     arena_init(&list, LIST_BYTES_MAX);
-    enum zp_err err = store_heads(rebuild->store, numbers, BUS_PARTITIONS, &list, &heads, &count);
+    enum zp_err err = store_heads(rebuild->store, numbers, (size_t)bus_partitions(), &list, &heads, &count);
     if (err != ZP_OK) {
         snprintf(rebuild->why, WORKER_WHY_SIZE, "the database: %s", store_trouble(rebuild->store)->why);
     }

@@ -34,7 +34,7 @@ struct rebuilding {
     struct worker_settings settings;
     struct lane lanes[LANES];
     struct store *live;
-    int64_t ends[BUS_PARTITIONS], folded[BUS_PARTITIONS]; /* offsets of the events topic */
+    int64_t ends[BUS_PARTITIONS_MAX], folded[BUS_PARTITIONS_MAX]; /* offsets of the events topic */
     atomic_bool has_failed;
     pthread_mutex_t lock;  /* of all below, while lanes run */
     int32_t next;          /* partition */
@@ -61,13 +61,13 @@ static struct store *open_store(struct rebuilding *rebuilding, const char *schem
 
 static enum zp_err find_ends(struct rebuilding *rebuilding, int64_t *ret_first)
 {
-    int32_t numbers[BUS_PARTITIONS];
+    int32_t numbers[BUS_PARTITIONS_MAX];
     char why[BUS_WHY_SIZE];
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < bus_partitions(); p++) {
         numbers[p] = p;
     }
-    enum zp_err err = bus_offsets(rebuilding->wanted->kafka, TOPIC_EVENTS, numbers, BUS_PARTITIONS, OFFSETS_TIMEOUT_MS,
-                                  ret_first, rebuilding->ends, why);
+    enum zp_err err = bus_offsets(rebuilding->wanted->kafka, TOPIC_EVENTS, numbers, (size_t)bus_partitions(),
+                                  OFFSETS_TIMEOUT_MS, ret_first, rebuilding->ends, why);
     return err == ZP_OK ? ZP_OK : fail(rebuilding->why, err, TOPIC_EVENTS, why);
 }
 
@@ -138,16 +138,16 @@ static enum zp_err fold_partition(struct lane *lane, int32_t number)
     return fail(lane->why, err, "the fold", why);
 }
 
-/* The next partition that is not folded to its end; BUS_PARTITIONS: none. */
+/* The next partition that is not folded to its end; bus_partitions(): none. */
 static int32_t take_partition(struct rebuilding *rebuilding)
 {
     pthread_mutex_lock(&rebuilding->lock);
-    while (rebuilding->next < BUS_PARTITIONS &&
+    while (rebuilding->next < bus_partitions() &&
            rebuilding->ends[rebuilding->next] <= rebuilding->folded[rebuilding->next]) {
         rebuilding->next++;
     }
     int32_t number = rebuilding->next;
-    rebuilding->next += number < BUS_PARTITIONS;
+    rebuilding->next += number < bus_partitions();
     pthread_mutex_unlock(&rebuilding->lock);
     return number;
 }
@@ -158,7 +158,7 @@ static void *walk_partitions(void *arg)
     int32_t number;
     lane->err = ZP_OK;
     while (lane->err == ZP_OK && !lane->rebuilding->has_failed &&
-           (number = take_partition(lane->rebuilding)) < BUS_PARTITIONS) {
+           (number = take_partition(lane->rebuilding)) < bus_partitions()) {
         lane->err = fold_partition(lane, number);
     }
     if (lane->err != ZP_OK) {
@@ -197,10 +197,10 @@ static enum zp_err fold_in_lanes(struct rebuilding *rebuilding)
 /* Everything up to the ends as they are now. */
 static enum zp_err fold_all(struct rebuilding *rebuilding)
 {
-    int64_t first[BUS_PARTITIONS];
+    int64_t first[BUS_PARTITIONS_MAX];
     enum zp_err err = find_ends(rebuilding, first);
     rebuilding->total = 0;
-    for (int32_t p = 0; err == ZP_OK && p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; err == ZP_OK && p < bus_partitions(); p++) {
         if (first[p] > 0) {
             err = fail(rebuilding->why, ZP_CONFLICT, TOPIC_EVENTS, "the log has lost its beginning");
         }

@@ -48,7 +48,7 @@ static void queue(struct refiller *refiller, int32_t partition, const struct zp_
 
 void refiller_doubt_all(struct refiller *refiller)
 {
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         if (refiller->marks[p].owned) {
             refiller->compare_wanted[p] = true;
         }
@@ -57,7 +57,7 @@ void refiller_doubt_all(struct refiller *refiller)
 
 static int32_t next_compare(const struct refiller *refiller)
 {
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         if (refiller->compare_wanted[p]) {
             return p;
         }
@@ -359,8 +359,8 @@ static int32_t next_patrol(struct refiller *refiller, int64_t now)
         return -1;
     }
     refiller->patrol_at_us = now + PATROL_US;
-    for (int32_t i = 0; i < BUS_PARTITIONS; i++) {
-        refiller->patrolled = (refiller->patrolled + 1) % BUS_PARTITIONS;
+    for (int32_t i = 0; i < BUS_PARTITIONS_MAX; i++) {
+        refiller->patrolled = (refiller->patrolled + 1) % BUS_PARTITIONS_MAX;
         if (refiller->marks[refiller->patrolled].owned) {
             return refiller->patrolled;
         }

@@ -23,8 +23,8 @@ struct refill_snapshot {
 struct refiller {
     struct live_push *push;   /* borrowed */
     struct store *store;      /* borrowed */
-    struct marks *marks;      /* borrowed, BUS_PARTITIONS */
-    _Atomic bool compare_wanted[BUS_PARTITIONS];
+    struct marks *marks;      /* borrowed, BUS_PARTITIONS_MAX */
+    _Atomic bool compare_wanted[BUS_PARTITIONS_MAX];
     struct refill_wish wishes[REFILL_QUEUE_MAX];
     size_t wish_count;
     int64_t connections_seen; /* of the push connection: a new one means that all heads are doubtful */

@@ -1,4 +1,5 @@
 /* Owns the worker's table of settings. */
+#include "zapora/bus.h"
 #include "zapora/worker.h"
 
 #define ROW(field) .name = #field, .offset = offsetof(struct worker_settings, field)
@@ -19,6 +20,7 @@ const struct setting WORKER_SETTINGS[] = {
       .help = "Least level logged: debug, info, warn or error." },
     { ROW(ops_listen), .kind = SETTING_STR, .fallback = "127.0.0.1:9101", .min = 1, .max = 200,
       .help = "host:port of /livez, /readyz and /metrics." },
+    BUS_PARTITIONS_SETTING(struct worker_settings),
     { ROW(postgres), .kind = SETTING_STR, .fallback = NULL, .min = 1, .max = 2000,
       .help = "PostgreSQL, as a postgresql:// URI." },
     { ROW(receipt_ttl_s), .kind = SETTING_INT, .fallback = "600", .min = 60, .max = 604800,

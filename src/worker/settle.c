@@ -77,11 +77,11 @@ static void succeed(struct worker *worker, struct turn *turn)
 static void suspect(struct worker *worker, const struct turn *turn, const char *sqlstate)
 {
     if (turn->count > 1 && !PLANTED(INNOCENT_PARKED)) {
-        size_t counts[BUS_PARTITIONS] = { 0 };
+        size_t counts[BUS_PARTITIONS_MAX] = { 0 };
         for (size_t i = 0; i < turn->count; i++) {
             counts[turn->entries[i].outcome.partition]++;
         }
-        for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+        for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
             if (counts[p] > 0) {
                 worker->partitions[p].doubt = counts[p] < turn->count ? counts[p] : counts[p] / 2;
             }

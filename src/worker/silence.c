@@ -63,7 +63,7 @@ int32_t silence_look(struct silence *silence, const struct partition *partitions
     int32_t found = -1;
     silence->looked_us = now_us;
     silence->patience_us = silence->patience_us == 0 || helped ? PATIENCE_US : silence->patience_us;
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         if (was_away || !log_goes_on(&partitions[p], &marks[p], now_us)) {
             silence->places[p].since_us = 0;
         } else if (is_silent(silence, p, partitions[p].gathered_offset, now_us) && found < 0) {

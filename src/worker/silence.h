@@ -13,7 +13,7 @@ struct silence {
     struct {
         int64_t offset, since_us; /* the record that is awaited, and since when; since_us 0: none is */
         int looks;
-    } places[BUS_PARTITIONS];
+    } places[BUS_PARTITIONS_MAX];
 };
 
 /* To be called whenever the consumer had nothing to give. Gives the partition for whose sake the consumer should be

@@ -116,8 +116,8 @@ static enum zp_err own(struct worker *worker, struct takeover *takeover)
 /* The record before next_offset, if the log still has it, must be the one that the database remembers. */
 static void check_last_records(struct worker *worker, struct takeover *takeovers, size_t count, const int64_t *first)
 {
-    struct bus_range ranges[BUS_PARTITIONS];
-    struct takeover *of[BUS_PARTITIONS] = { 0 };
+    struct bus_range ranges[BUS_PARTITIONS_MAX];
+    struct takeover *of[BUS_PARTITIONS_MAX] = { 0 };
     size_t range_count = 0;
     for (size_t i = 0; i < count; i++) {
         int64_t next = worker->partitions[takeovers[i].partition].next_offset;
@@ -147,7 +147,7 @@ static void check_last_records(struct worker *worker, struct takeover *takeovers
         bus_record_release(record);
     }
     bus_reader_destroy(reader);
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         if (of[p] != NULL) {
             takeover_put_off(worker, of[p], "check", why);
         }
@@ -170,8 +170,8 @@ static void stop_when_it_stays_short(struct worker *worker, struct takeover *tak
 
 static void check(struct worker *worker, struct takeover *takeovers, size_t count)
 {
-    int32_t numbers[BUS_PARTITIONS] = { 0 };
-    int64_t first[BUS_PARTITIONS] = { 0 }, end[BUS_PARTITIONS] = { 0 };
+    int32_t numbers[BUS_PARTITIONS_MAX] = { 0 };
+    int64_t first[BUS_PARTITIONS_MAX] = { 0 }, end[BUS_PARTITIONS_MAX] = { 0 };
     char why[BUS_WHY_SIZE];
     for (size_t i = 0; i < count; i++) {
         numbers[i] = takeovers[i].partition;
@@ -202,8 +202,8 @@ static void check(struct worker *worker, struct takeover *takeovers, size_t coun
 
 static void find_event_ends(struct worker *worker, struct takeover *takeovers, size_t count)
 {
-    int32_t numbers[BUS_PARTITIONS] = { 0 };
-    int64_t first[BUS_PARTITIONS] = { 0 }, end[BUS_PARTITIONS] = { 0 };
+    int32_t numbers[BUS_PARTITIONS_MAX] = { 0 };
+    int64_t first[BUS_PARTITIONS_MAX] = { 0 }, end[BUS_PARTITIONS_MAX] = { 0 };
     char why[BUS_WHY_SIZE];
     for (size_t i = 0; i < count; i++) {
         numbers[i] = takeovers[i].partition;
@@ -412,7 +412,7 @@ static size_t find_due(struct worker *worker, struct takeover *ret_takeovers)
 {
     size_t count = 0;
     int64_t now = clock_mono_us();
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         const struct partition *partition = &worker->partitions[p];
         if (partition->state == PARTITION_TAKING && partition->retry_at_us <= now && worker->marks[p].announcing == 0) {
             ret_takeovers[count++] = (struct takeover){ .partition = p };
@@ -458,7 +458,7 @@ static bool go_on(struct takeover *takeovers, size_t count, int64_t until_us)
 
 void takeover_due(struct worker *worker)
 {
-    struct takeover takeovers[BUS_PARTITIONS];
+    struct takeover takeovers[BUS_PARTITIONS_MAX];
     size_t count = find_due(worker, takeovers);
     if (count == 0) {
         return;

@@ -26,10 +26,10 @@ struct ticker {
     pthread_t thread;
 };
 
-static size_t find_ticking(const struct ticker *ticker, int32_t numbers[BUS_PARTITIONS])
+static size_t find_ticking(const struct ticker *ticker, int32_t numbers[BUS_PARTITIONS_MAX])
 {
     size_t count = 0;
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         if (ticker->marks[p].ticking) {
             numbers[count++] = p;
         }
@@ -39,9 +39,9 @@ static size_t find_ticking(const struct ticker *ticker, int32_t numbers[BUS_PART
 
 static void tick(struct ticker *ticker)
 {
-    int32_t numbers[BUS_PARTITIONS];
-    int64_t ends[BUS_PARTITIONS];
-    struct live_tick ticks[BUS_PARTITIONS];
+    int32_t numbers[BUS_PARTITIONS_MAX];
+    int64_t ends[BUS_PARTITIONS_MAX];
+    struct live_tick ticks[BUS_PARTITIONS_MAX];
     size_t count = find_ticking(ticker, numbers);
     int64_t asked_at = clock_wall_us(), asked_us = clock_mono_us(), lag = 0;
     if (count == 0 || bus_watch_ends(ticker->watch, TOPIC_COMMANDS, numbers, count, ENDS_TIMEOUT_MS, ends) != ZP_OK) {

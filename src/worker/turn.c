@@ -146,7 +146,7 @@ static enum zp_err read_command(struct turn *turn, struct entry *entry, const st
     }
     const char *why = NULL;
     enum zp_err err = message_command_read(record, &turn->arena, command, &why);
-    bool is_here = bus_partition_of(record->key, record->key_len, BUS_PARTITIONS) == record->partition;
+    bool is_here = bus_partition_of(record->key, record->key_len, bus_partitions()) == record->partition;
     if (err == ZP_MALFORMED) {
         enum letter_class class = message_key_is_foreign(record) ? LETTER_MISPLACED : LETTER_UNDECODABLE;
         *ret_parking = (struct parking){ .class = class, .error = why, .attempts = 1, .first_at = clock_wall_us() };

@@ -63,7 +63,7 @@ struct turn {
     size_t count, count_max;
     struct idmap outcomes;           /* command id → struct outcome, stored ones and this turn's */
     struct idmap orders;             /* order id → struct turn_order */
-    struct batch_partition slices[BUS_PARTITIONS];
+    struct batch_partition slices[BUS_PARTITIONS_MAX];
     size_t slice_count;
     bool are_facts;                  /* of a fold */
     /* the announcer's */

@@ -50,9 +50,9 @@ static enum zp_err check_topics(const struct worker *worker, char why[BUS_WHY_SI
     for (size_t i = 0; i < ZP_COUNT(topics); i++) {
         int32_t count = 0;
         enum zp_err err = bus_topic_partitions(worker->settings->kafka, topics[i], &count, why);
-        if (err == ZP_OK && count != BUS_PARTITIONS) {
+        if (err == ZP_OK && count != bus_partitions()) {
             snprintf(why, BUS_WHY_SIZE, "topic %s has %d partitions, not %d: locations would move", topics[i], count,
-                     BUS_PARTITIONS);
+                     bus_partitions());
             err = ZP_CONFLICT;
         }
         if (err != ZP_OK) {

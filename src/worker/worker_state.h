@@ -19,8 +19,8 @@ struct worker {
     struct store *store;
     struct announcer *announcer;
     struct actors actors;
-    struct partition partitions[BUS_PARTITIONS];
-    struct marks marks[BUS_PARTITIONS];
+    struct partition partitions[BUS_PARTITIONS_MAX];
+    struct marks marks[BUS_PARTITIONS_MAX];
     struct turn *turn;            /* being gathered, or NULL */
     struct record *carried;       /* taken from the consumer, did not fit into the last turn */
     size_t records_limit;         /* of a turn: halved when memory was short, doubled by each success */

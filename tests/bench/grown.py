@@ -9,9 +9,8 @@ import concurrent.futures, contextlib, json, os, subprocess, tempfile, time, uui
 
 import psycopg2
 
-from stack import ROOT, say
+from stack import PARTITIONS, ROOT, say
 
-PARTITIONS = 64
 FIRST_OFFSET = -1_000_000_000_000 # as growth_events.c has it
 
 # Two events of one order that the actor itself made: whatever is filled in holds what a reader expects.

@@ -23,7 +23,7 @@
 static struct {
     struct bus_producer *producer;
     struct location *locations;
-    int64_t offsets[BUS_PARTITIONS]; /* of the next command */
+    int64_t offsets[BUS_PARTITIONS_MAX]; /* of the next command */
     int64_t at, told, acked;
     struct arena arena;              /* of one order's life */
     struct buffer value;
@@ -36,6 +36,14 @@ static void on_delivery(void *opaque, const struct bus_delivery *delivery)
     (void)opaque;
     FLOOR_CHECK(delivery->ack == BUS_ACKED, "%s", delivery->why == NULL ? "not acknowledged" : delivery->why);
     w.acked++;
+}
+
+static void learn_partitions(const char *brokers)
+{
+    char why[BUS_WHY_SIZE] = "";
+    int32_t count = 0;
+    FLOOR_CHECK(bus_topic_partitions(brokers, TOPIC_EVENTS, &count, why) == ZP_OK, "%s", why);
+    bus_partitions_set(count);
 }
 
 static struct bus_producer *open_producer(const char *brokers)
@@ -181,11 +189,12 @@ int main(int argc, char **argv)
     }
     arena_init(&w.arena, ARENA_BYTES_MAX);
     buffer_init(&w.value, MESSAGE_VALUE_BYTES_MAX);
+    learn_partitions(argv[1]);
     w.producer = open_producer(argv[1]);
     w.locations = calloc((size_t)locations, sizeof *w.locations);
     FLOOR_CHECK(w.locations != NULL, "not enough memory");
     w.at = clock_wall_us() - events * APART_US;
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         w.offsets[p] = FIRST_OFFSET;
     }
     const struct zp_id customer = id_fresh();

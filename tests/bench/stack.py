@@ -7,6 +7,7 @@ import collections, http.client, json, os, platform, random, re, shutil, signal,
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TICKS = os.sysconf("SC_CLK_TCK")
+PARTITIONS = 8  # of each topic: as many as two cores need (README, "How fast")
 
 
 def say(text):
@@ -25,7 +26,7 @@ def runs(pid):
 class Stack:
     """A stack made by deploy/local/up, in a folder of its own."""
 
-    def __init__(self, keep, workers=2, gateways=1):
+    def __init__(self, keep, workers=2, gateways=1, partitions=PARTITIONS):
         self.keep = keep
         self.workers = [f"worker-{number}" for number in range(1, workers + 1)]
         self.gateways = [f"gateway-{number}" for number in range(1, gateways + 1)]
@@ -34,7 +35,7 @@ class Stack:
         self.build = os.path.join(ROOT, "build-release")
         self.script_env = dict(os.environ, ZAPORA_LOCAL_DIR=self.dir, ZAPORA_BUILD_DIR=self.build,
                                ZAPORA_MESON_ARGS="--buildtype=release", ZAPORA_WORKERS=str(workers),
-                               ZAPORA_GATEWAYS=str(gateways))
+                               ZAPORA_GATEWAYS=str(gateways), ZAPORA_PARTITIONS=str(partitions))
 
     def up(self):
         subprocess.run([os.path.join(ROOT, "deploy/local/up")], env=self.script_env, check=True, stdout=sys.stderr)

@@ -349,14 +349,15 @@ def test_a_worker_that_is_asked_to_ends_though_a_server_is_frozen(whole_stack, p
 class OwnWorker:
     """One more worker of the stack: its exit code is ours to see."""
 
-    def __init__(self, stack, tmp_path):
+    def __init__(self, stack, tmp_path, *arguments):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             ops = f"127.0.0.1:{listener.getsockname()[1]}"
         self.ops = Api(f"http://{ops}", timeout_s=5)
         self.log = tmp_path / "worker.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [stack.env["ZAPORA_BIN"], "worker", "--ops-listen", ops, "--worker-id", "worker-own"],
+                [stack.env["ZAPORA_BIN"], "worker", "--ops-listen", ops, "--worker-id", "worker-own",
+                 *arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **stack.env})
 
     def __enter__(self):

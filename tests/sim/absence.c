@@ -17,7 +17,7 @@
 #define READ_US_MAX 5000 /* until the database has answered */
 
 static struct {
-    struct live_tick ticks[BUS_PARTITIONS];
+    struct live_tick ticks[BUS_PARTITIONS_MAX];
     struct zp_id id; /* who is asked for; none: nobody */
     int32_t partition;
     int64_t arrived_at, next_at;

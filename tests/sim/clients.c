@@ -182,7 +182,7 @@ static void send_garbage(void)
 {
     char key[ID_TEXT_SIZE], value[32];
     struct record record = { .key = id_format(some_location(), key), .key_len = 36, .value = value };
-    record.partition = bus_partition_of(record.key, record.key_len, BUS_PARTITIONS);
+    record.partition = bus_partition_of(record.key, record.key_len, BUS_PARTITIONS_MAX);
     record.value_len = (size_t)snprintf(value, sizeof value, "%llx", (unsigned long long)chance_next(&sim.clients));
     network_send(NULL, FAKE_COMMANDS, &record, NULL);
 }

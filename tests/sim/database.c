@@ -17,8 +17,8 @@
 #define LOCK_US (2 * SIM_SECOND_US)
 
 static struct {
-    struct process *holder[BUS_PARTITIONS]; /* whose transaction has locked the row */
-    int64_t orphaned_until[BUS_PARTITIONS]; /* a dead client's lock */
+    struct process *holder[BUS_PARTITIONS_MAX]; /* whose transaction has locked the row */
+    int64_t orphaned_until[BUS_PARTITIONS_MAX]; /* a dead client's lock */
     int64_t down_until;
     struct { int32_t partition; int64_t offset; } hiccup; /* the turn that had the last one */
     struct fake_db *backup, *replica;
@@ -87,7 +87,7 @@ void database_replica_lags(void)
 
 static bool has_other_owners(const struct fake_db *copy)
 {
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         if (db.has_row[p] != copy->has_row[p] || !id_equal(&db.partitions[p].owner, &copy->partitions[p].owner)) {
             return true;
         }
@@ -116,7 +116,7 @@ bool database_replica_takes_over(void)
 
 void database_process_gone(struct process *process)
 {
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         if (server.holder[p] == process) {
             server.holder[p] = NULL;
             server.orphaned_until[p] = sim.now_us + chance_between(&sim.faults, 0, 5 * SIM_SECOND_US);
@@ -143,7 +143,7 @@ static void end_holder(int32_t partition)
 {
     struct process *holder = server.holder[partition];
     server.orphaned_until[partition] = 0;
-    for (int32_t p = 0; holder != NULL && p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; holder != NULL && p < BUS_PARTITIONS_MAX; p++) {
         server.holder[p] = server.holder[p] == holder ? NULL : server.holder[p];
     }
     if (holder != NULL) {
@@ -198,7 +198,7 @@ static bool lock_rows(const struct batch *batch)
 
 static void unlock_rows(void)
 {
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         if (server.holder[p] == process_now()) {
             server.holder[p] = NULL;
         }

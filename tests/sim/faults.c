@@ -80,7 +80,7 @@ static struct process *some_process(void)
 /* A record that is being tried alone must not meet deaths that are not its own: three would park it. */
 static bool is_suspected(const struct process *process)
 {
-    for (int32_t p = 0; process->worker != NULL && p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; process->worker != NULL && p < BUS_PARTITIONS_MAX; p++) {
         if (db.has_row[p] && db.partitions[p].takeovers >= 2) {
             return true;
         }

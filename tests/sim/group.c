@@ -25,16 +25,16 @@ struct part {
 struct bus_consumer {
     struct process *process;
     struct bus_consumer_settings settings;
-    struct part parts[BUS_PARTITIONS];
+    struct part parts[BUS_PARTITIONS_MAX];
     int64_t polled_at;
     bool is_broken;
 };
 
 static struct {
-    int32_t partitions[BUS_PARTITIONS];
+    int32_t partitions[BUS_PARTITIONS_MAX];
     size_t count;
-    struct process *owner[BUS_PARTITIONS];
-    struct process *coming[BUS_PARTITIONS]; /* gets it when the owner has let go */
+    struct process *owner[BUS_PARTITIONS_MAX];
+    struct process *coming[BUS_PARTITIONS_MAX]; /* gets it when the owner has let go */
     int64_t looked_at;
 } group;
 
@@ -188,7 +188,7 @@ static void let_go(struct bus_consumer *consumer, const int32_t *numbers, size_t
 
 static bool hear_of_revocation(struct bus_consumer *consumer, bool is_lost)
 {
-    int32_t numbers[BUS_PARTITIONS];
+    int32_t numbers[BUS_PARTITIONS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < group.count; i++) {
         struct part *part = &consumer->parts[group.partitions[i]];
@@ -209,7 +209,7 @@ static bool hear_of_revocation(struct bus_consumer *consumer, bool is_lost)
 
 static bool hear_of_assignment(struct bus_consumer *consumer)
 {
-    int32_t numbers[BUS_PARTITIONS];
+    int32_t numbers[BUS_PARTITIONS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < group.count; i++) {
         struct part *part = &consumer->parts[group.partitions[i]];
@@ -256,9 +256,9 @@ void bus_consumer_destroy(struct bus_consumer *consumer)
         return;
     }
     point("consumer: destroy");
-    int32_t numbers[BUS_PARTITIONS];
+    int32_t numbers[BUS_PARTITIONS_MAX];
     size_t count = 0;
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         if (consumer->parts[p].is_assigned) {
             numbers[count++] = p;
         }

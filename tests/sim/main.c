@@ -37,7 +37,7 @@ static size_t location_count;
 /* Looking for ids that lie in a partition takes longer than a run: they are the same for all. */
 static struct zp_id cached_location(int32_t partition, unsigned n)
 {
-    static struct zp_id known[BUS_PARTITIONS][3];
+    static struct zp_id known[BUS_PARTITIONS_MAX][3];
     if (id_is_none(&known[partition][n])) {
         known[partition][n] = location_in(partition, n);
     }

@@ -206,7 +206,7 @@ size_t network_in_flight(void)
 
 void network_abandon(struct bus_producer *producer, void (*gone)(void *opaque, const struct bus_delivery *delivery))
 {
-    bool cut[FAKE_TOPIC_COUNT][BUS_PARTITIONS] = { 0 };
+    bool cut[FAKE_TOPIC_COUNT][BUS_PARTITIONS_MAX] = { 0 };
     for (size_t i = 0; i < flight_count;) {
         struct flight *flight = flights[i];
         if (flight->producer != producer || flight->is_client) {
@@ -237,7 +237,7 @@ void network_abandon(struct bus_producer *producer, void (*gone)(void *opaque, c
 /* What a stopped producer has sent arrives; the rest waits with it. */
 void network_freeze(struct bus_producer *producer, int64_t until_us)
 {
-    bool cut[FAKE_TOPIC_COUNT][BUS_PARTITIONS] = { 0 };
+    bool cut[FAKE_TOPIC_COUNT][BUS_PARTITIONS_MAX] = { 0 };
     for (size_t i = 0; i < flight_count; i++) {
         struct flight *flight = flights[i];
         if (flight->producer != producer || flight->is_client || flight->has_arrived) {

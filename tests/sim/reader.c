@@ -24,7 +24,7 @@ static struct {
     size_t order_count;
     struct told_place places[PLACES_MAX];
     size_t place_count;
-    int64_t heard[BUS_PARTITIONS]; /* command offsets below are heard of */
+    int64_t heard[BUS_PARTITIONS_MAX]; /* command offsets below are heard of */
     struct arena kept, scratch;
     struct buffer bytes;
 } reader;
@@ -165,7 +165,7 @@ static bool must_park(const struct record *record, struct command *ret_command)
         return true;
     }
     return message_command_read(record, &reader.scratch, ret_command, &why) != ZP_OK ||
-           bus_partition_of(record->key, record->key_len, BUS_PARTITIONS) != record->partition;
+           bus_partition_of(record->key, record->key_len, BUS_PARTITIONS_MAX) != record->partition;
 }
 
 /* What was decided once is not decided again, unless it was forgotten after two days. */

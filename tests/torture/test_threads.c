@@ -14,7 +14,7 @@ static struct worker_settings settings = {
     .worker_id = "torture", .postgres = "host=/nowhere", .redis = "redis://127.0.0.1:1/0", .batch_records_max = 4,
     .batch_bytes_max = 1 << 20, .closed_order_ttl_s = 60, .receipt_ttl_s = 60,
 };
-static struct marks marks[BUS_PARTITIONS];
+static struct marks marks[BUS_PARTITIONS_MAX];
 static char why[BUS_WHY_SIZE];
 
 static void forget(void)

@@ -66,7 +66,7 @@ static void publish(void)
         return;
     }
     announcer_renew(world->announcer);
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         if (world->partitions[p].state == PARTITION_OWNED) {
             worker_retake(world, p, 0);
         }

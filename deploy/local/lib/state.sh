@@ -199,6 +199,7 @@ state_fill_env() {
     env_set ZAPORA_LOCAL_GATEWAYS "$gateways"
     env_set ZAPORA_LOCAL_WORKERS "$workers"
     env_add ZAPORA_LOCAL_BROKERS "$brokers" # a log does not change its number of brokers later
+    env_add ZAPORA_PARTITIONS "${ZAPORA_PARTITIONS:-64}" # nor of partitions
     env_flush
 }
 

@@ -9,7 +9,7 @@ zapora_environment() { # fills the array zapora_env
     for key in KAFKA POSTGRES REDIS JWT_KEY_FILE ID_KEY_FILE; do
         zapora_env+=("ZAPORA_$key=$(env_read "ZAPORA_LOCAL_VIA_$key" || env_read "ZAPORA_$key")")
     done
-    for key in POSTGRES_READ POSTGRES_LISTS; do
+    for key in POSTGRES_READ POSTGRES_LISTS PARTITIONS; do
         ! env_has "ZAPORA_$key" || zapora_env+=("ZAPORA_$key=$(env_read "ZAPORA_$key")")
     done
 }

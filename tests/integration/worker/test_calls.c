@@ -49,8 +49,8 @@ static size_t gather(struct turn *turn, struct arena *arena)
 
 static void commit(struct turn *turn)
 {
-    static struct partition partitions[BUS_PARTITIONS];
-    static struct marks marks[BUS_PARTITIONS];
+    static struct partition partitions[BUS_PARTITIONS_MAX];
+    static struct marks marks[BUS_PARTITIONS_MAX];
     struct actors actors;
     struct store_partition row;
     const struct zp_id owner = id_of(7);
@@ -85,7 +85,7 @@ static void fill(void)
     struct turn *turn = turn_create(16);
     assert_non_null(turn);
     arena_init(&arena, 1 << 20);
-    assert_int_equal(rd_kafka_mock_topic_create(mock.cluster, TOPIC_EVENTS, BUS_PARTITIONS, 1),
+    assert_int_equal(rd_kafka_mock_topic_create(mock.cluster, TOPIC_EVENTS, BUS_PARTITIONS_MAX, 1),
                      RD_KAFKA_RESP_ERR_NO_ERROR);
     fact_count = gather(turn, &arena);
     commit(turn);

@@ -10,7 +10,7 @@
 /* A worker, as far as the consumer can tell. */
 struct worker {
     struct bus_consumer *consumer; /* NULL during creation */
-    bool assigned[BUS_PARTITIONS];
+    bool assigned[BUS_PARTITIONS_MAX];
     int assignments, revocations, losses, strays;
     int32_t stray;
     int64_t start_at;              /* -1: do not start inside on_assign */
@@ -192,7 +192,7 @@ static void test_an_offset_that_the_log_does_not_have(void **state)
 static void test_what_is_not_ours_is_refused(void **state)
 {
     (void)state;
-    static const int32_t others[] = { -1, PARTITIONS, BUS_PARTITIONS, INT32_MAX };
+    static const int32_t others[] = { -1, PARTITIONS, BUS_PARTITIONS_MAX, INT32_MAX };
     for (size_t i = 0; i < ZP_COUNT(others); i++) {
         assert_int_equal(bus_consumer_start(worker.consumer, others[i], 0), ZP_NOT_FOUND);
         assert_int_equal(bus_consumer_pause(worker.consumer, others[i]), ZP_NOT_FOUND);

@@ -72,7 +72,7 @@ static void test_the_topics_of_this_repository(void **state)
     assert_int_equal(count, ZP_COUNT(ours));
     for (size_t i = 0; i < count; i++) {
         assert_string_equal(topics[i].name, ours[i].name);
-        assert_int_equal(topics[i].partitions, BUS_PARTITIONS);
+        assert_int_equal(topics[i].partitions, BUS_PARTITIONS_MAX);
         assert_int_equal(topics[i].replicas, 3);
         assert_string_equal(setting(&topics[i], "retention.ms"), ours[i].retention_ms);
         assert_string_equal(setting(&topics[i], "cleanup.policy"), "delete");

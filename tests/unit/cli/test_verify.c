@@ -213,7 +213,7 @@ static void fold_all(void)
 /* So many differences, the first one's line with this in it. */
 static void expect(int64_t count, const char *part)
 {
-    for (int32_t p = 0; p < BUS_PARTITIONS; p++) {
+    for (int32_t p = 0; p < BUS_PARTITIONS_MAX; p++) {
         differences_print(&w.differences, p);
     }
     fflush(w.out);

@@ -90,7 +90,7 @@ static void test_a_command_that_reached_no_partition_says_nothing(void **state)
     (void)state;
     static const struct step steps[] = {
         { 10, -1, false, false }, { 11, 6, true, false }, { 20, -1, false, false },
-        { 21, BUS_PARTITIONS, false, false },
+        { 21, BUS_PARTITIONS_MAX, false, false },
     };
     PLAY(steps);
 }

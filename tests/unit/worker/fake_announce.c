@@ -8,7 +8,7 @@ struct announcer {
     struct marks *marks;
     struct turn *pool;
     struct turn *handed, **handed_end;
-    bool compared[BUS_PARTITIONS];
+    bool compared[BUS_PARTITIONS_MAX];
 };
 
 struct announcer *fake_announcer(struct marks *marks, size_t turns, size_t records_max)

@@ -22,8 +22,8 @@ static void unlock(int *held)
  * ------------------------------------------------------------------------------------------------------ */
 
 struct bus_consumer {
-    bool runs[BUS_PARTITIONS];
-    int64_t next[BUS_PARTITIONS];
+    bool runs[BUS_PARTITIONS_MAX];
+    int64_t next[BUS_PARTITIONS_MAX];
     int32_t turn; /* partitions take turns */
     void (*on_revoke)(void *arg, int32_t partition);
     void *arg;
@@ -75,9 +75,9 @@ struct record *bus_consume(struct bus_consumer *consumer, int timeout_ms)
         on_revoke(consumer->arg, consumer->revoked);
         return NULL;
     }
-    for (int i = 0; i < BUS_PARTITIONS; i++) {
+    for (int i = 0; i < BUS_PARTITIONS_MAX; i++) {
         int32_t partition = consumer->turn;
-        consumer->turn = (partition + 1) % BUS_PARTITIONS;
+        consumer->turn = (partition + 1) % BUS_PARTITIONS_MAX;
         struct record *record = consumer->runs[partition] ? next_of(consumer, partition) : NULL;
         if (record != NULL) {
             return record;

@@ -15,7 +15,7 @@ static const char *const topic_names[FAKE_TOPIC_COUNT] = { TOPIC_COMMANDS, TOPIC
 struct fake_log { int64_t first, end; struct record *records; };
 
 struct fake_bus bus;
-static struct fake_log logs[FAKE_TOPIC_COUNT][BUS_PARTITIONS];
+static struct fake_log logs[FAKE_TOPIC_COUNT][BUS_PARTITIONS_MAX];
 static struct arena arena;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -39,7 +39,7 @@ void fake_bus_open(void)
 void fake_bus_close(void)
 {
     for (int t = 0; t < FAKE_TOPIC_COUNT; t++) {
-        for (int p = 0; p < BUS_PARTITIONS; p++) {
+        for (int p = 0; p < BUS_PARTITIONS_MAX; p++) {
             free(logs[t][p].records);
         }
     }
@@ -166,14 +166,14 @@ enum zp_err bus_offsets(const char *brokers, const char *topic, const int32_t *p
     return ZP_OK;
 }
 
-struct bus_reader { enum fake_topic topic; struct bus_range ranges[BUS_PARTITIONS]; size_t count, current; };
+struct bus_reader { enum fake_topic topic; struct bus_range ranges[BUS_PARTITIONS_MAX]; size_t count, current; };
 
 enum zp_err bus_reader_create(const char *brokers, const char *topic, const struct bus_range *ranges, size_t count,
                               struct bus_reader **ret_reader, char why[BUS_WHY_SIZE])
 {
     (void)brokers;
     LOCKED;
-    ZP_ASSERT(count <= BUS_PARTITIONS);
+    ZP_ASSERT(count <= BUS_PARTITIONS_MAX);
     if (bus.readers_good > 0) {
         bus.readers_good--;
     } else if (bus.reader_fails > 0) {

@@ -17,8 +17,8 @@ struct fake_event_row { int32_t partition; struct batch_event event; };
 struct fake_location_row { int32_t partition; int64_t updated_at; struct location location; };
 
 struct fake_db {
-    bool has_row[BUS_PARTITIONS];
-    struct store_partition partitions[BUS_PARTITIONS];
+    bool has_row[BUS_PARTITIONS_MAX];
+    struct store_partition partitions[BUS_PARTITIONS_MAX];
     struct outcome outcomes[FAKE_ROWS_MAX];
     int64_t written_at[FAKE_ROWS_MAX]; /* of each outcome */
     size_t outcome_count;

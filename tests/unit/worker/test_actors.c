@@ -103,14 +103,14 @@ static void many_share_the_buckets(void **state)
     (void)state;
     actors.count_max = 3 * ACTOR_BUCKETS;
     for (unsigned i = 0; i < 3 * ACTOR_BUCKETS; i++) {
-        claim(i, (int32_t)(i % BUS_PARTITIONS));
+        claim(i, (int32_t)(i % BUS_PARTITIONS_MAX));
     }
     for (unsigned i = 0; i < 3 * ACTOR_BUCKETS; i++) {
         assert_true(is_here(i));
     }
     actors_drop_partition(&actors, 5);
     for (unsigned i = 0; i < 3 * ACTOR_BUCKETS; i++) {
-        assert_int_equal(is_here(i), i % BUS_PARTITIONS != 5);
+        assert_int_equal(is_here(i), i % BUS_PARTITIONS_MAX != 5);
     }
 }
 

@@ -268,7 +268,7 @@ static void a_newest_row_that_cannot_be_read_waits_for_the_log(void **state)
 
 static void patrol_all(void)
 {
-    for (int i = 0; i < BUS_PARTITIONS; i++) {
+    for (int i = 0; i < BUS_PARTITIONS_MAX; i++) {
         refiller.patrol_at_us = 0;
         step_often();
     }

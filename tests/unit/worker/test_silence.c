@@ -11,8 +11,8 @@
 #define NOW 500000000 /* when it begins */
 
 static struct silence silence;
-static struct partition partitions[BUS_PARTITIONS];
-static struct marks marks[BUS_PARTITIONS];
+static struct partition partitions[BUS_PARTITIONS_MAX];
+static struct marks marks[BUS_PARTITIONS_MAX];
 
 static int begin(void **state)
 {

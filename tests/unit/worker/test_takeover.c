@@ -144,7 +144,7 @@ static void one_that_fails_does_not_hold_up_the_others(void **state)
     assign(R);
     for (int i = 0; i < 20; i++) { /* without take_over's mercy: each waits for its own time */
         db.on_outcomes = (struct fake_failure){ ZP_INTERNAL, "XX001", 1, false };
-        for (int p = 0; p < BUS_PARTITIONS; p++) {
+        for (int p = 0; p < BUS_PARTITIONS_MAX; p++) {
             struct partition *partition = &world->partitions[p];
             partition->retry_at_us -= 20000;
         }
@@ -165,7 +165,7 @@ static void one_that_is_too_slow_does_not_hold_up_the_others(void **state)
     assign(R);
     for (int i = 0; i < 20; i++) {
         db.on_outcomes = (struct fake_failure){ ZP_BUSY, "57014", 1, false };
-        for (int p = 0; p < BUS_PARTITIONS; p++) {
+        for (int p = 0; p < BUS_PARTITIONS_MAX; p++) {
             world->partitions[p].retry_at_us -= 20000;
         }
         takeover_due(world);

@@ -101,7 +101,7 @@ void assign(int32_t partition)
 
 void take_over(void)
 {
-    for (int p = 0; p < BUS_PARTITIONS; p++) {
+    for (int p = 0; p < BUS_PARTITIONS_MAX; p++) {
         world->partitions[p].retry_at_us = 0;
     }
     takeover_due(world);
@@ -134,7 +134,7 @@ void work_off(void)
     for (int i = 0; i < ROUNDS_MAX; i++) {
         bool busy = come_round() > 0;
         fake_announcer_publish(world->announcer);
-        for (int p = 0; p < BUS_PARTITIONS; p++) {
+        for (int p = 0; p < BUS_PARTITIONS_MAX; p++) {
             busy |= world->partitions[p].state == PARTITION_TAKING;
         }
         take_over();
