@@ -8,7 +8,7 @@ const struct setting WORKER_SETTINGS[] = {
     /* sorted by name */
     { ROW(batch_bytes_max), .kind = SETTING_INT, .fallback = "8388608", .min = 65536, .max = 33554432,
       .help = "Bytes of decoded commands in one transaction." },
-    { ROW(batch_records_max), .kind = SETTING_INT, .fallback = "512", .min = 1, .max = 5000,
+    { ROW(batch_records_max), .kind = SETTING_INT, .fallback = "256", .min = 1, .max = 5000,
       .help = "Commands in one transaction." },
     { ROW(closed_order_ttl_s), .kind = SETTING_INT, .fallback = "600", .min = 60, .max = 604800,
       .help = "Seconds that the snapshot of a closed order, some 2 KB, stays in Redis; then the database has it." },
