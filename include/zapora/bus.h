@@ -200,5 +200,7 @@ enum zp_err bus_topics_apply(const char *brokers, const struct bus_topic *topics
 /* Number of partitions of a topic; ZP_NOT_FOUND, ZP_BUSY. */
 enum zp_err bus_topic_partitions(const char *brokers, const char *topic, int32_t *ret_count,
                                  char why[BUS_WHY_SIZE]) ZP_MUST_CHECK;
+/* Asks the same and makes it the process's number (bus_partitions_set); ZP_CONFLICT: more than there may be, too. */
+enum zp_err bus_partitions_learn(const char *brokers, const char *topic, char why[BUS_WHY_SIZE]) ZP_MUST_CHECK;
 
 #endif

@@ -126,3 +126,18 @@ enum zp_err bus_topic_partitions(const char *brokers, const char *topic, int32_t
     snprintf(why, BUS_WHY_SIZE, "topic %.80s: %s", topic, rd_kafka_err2str(refused));
     return bus_client_err(refused);
 }
+
+enum zp_err bus_partitions_learn(const char *brokers, const char *topic, char why[BUS_WHY_SIZE])
+{
+    int32_t count = 0;
+    enum zp_err err = bus_topic_partitions(brokers, topic, &count, why);
+    if (err == ZP_OK && (count < 1 || count > BUS_PARTITIONS_MAX)) {
+        snprintf(why, BUS_WHY_SIZE, "topic %.80s has %d partitions, and there are never more than %d", topic, count,
+                 BUS_PARTITIONS_MAX);
+        err = ZP_CONFLICT;
+    }
+    if (err == ZP_OK) {
+        bus_partitions_set(count);
+    }
+    return err;
+}

@@ -87,18 +87,8 @@ int cli_fail(const char *fmt, ...)
 
 bool cli_learn_partitions(const char *kafka, const char *topic)
 {
-    int32_t count = 0;
     char why[BUS_WHY_SIZE] = "";
-    if (bus_topic_partitions(kafka, topic, &count, why) != ZP_OK) {
-        cli_fail("%s", why);
-        return false;
-    }
-    if (count < 1 || count > BUS_PARTITIONS_MAX) {
-        cli_fail("topic %s has %d partitions, and there are never more than %d", topic, count, BUS_PARTITIONS_MAX);
-        return false;
-    }
-    bus_partitions_set(count);
-    return true;
+    return bus_partitions_learn(kafka, topic, why) == ZP_OK || cli_fail("%s", why) == 0;
 }
 
 char *cli_read_file(const char *path, size_t max_bytes, size_t *ret_len)

@@ -38,6 +38,7 @@ struct publisher {
     _Atomic bool stopping;
     _Atomic bool well;              /* the last word was good: a delivery's, or the probe's */
     _Atomic bool was_well;          /* some word was */
+    _Atomic bool is_foreign;        /* the topic has another number of partitions: nothing is sent */
 };
 
 static const enum gateway_metric ack_metrics[] = {
@@ -118,6 +119,9 @@ static void probe(struct publisher *publisher)
                   L_INT("wanted", bus_partitions()));
     } else if (fits) {
         log_info("the brokers have been reached");
+    }
+    if (err == ZP_OK) {
+        atomic_store(&publisher->is_foreign, !fits);
     }
     atomic_store(&publisher->well, fits);
     atomic_store(&publisher->was_well, fits || atomic_load(&publisher->was_well));
@@ -236,8 +240,8 @@ enum zp_err publisher_send(struct publisher *publisher, const struct record *rec
 {
     atomic_fetch_add(&publisher->owed, 1); /* before: the answer may come first */
     pthread_rwlock_rdlock(&publisher->lock);
-    enum zp_err err =
-        publisher->producer == NULL ? ZP_BUSY : bus_produce(publisher->producer, TOPIC_COMMANDS, record, publication);
+    enum zp_err err = publisher->producer == NULL || atomic_load(&publisher->is_foreign)
+        ? ZP_BUSY : bus_produce(publisher->producer, TOPIC_COMMANDS, record, publication);
     pthread_rwlock_unlock(&publisher->lock);
     if (err != ZP_OK) {
         atomic_fetch_sub(&publisher->owed, 1);
@@ -248,7 +252,9 @@ enum zp_err publisher_send(struct publisher *publisher, const struct record *rec
 
 bool publisher_well(struct publisher *publisher, char *why, size_t why_size)
 {
-    (void)snprintf(why, why_size, "the brokers do not answer, or the last command was not delivered");
+    (void)snprintf(why, why_size, "%s", atomic_load(&publisher->is_foreign)
+                   ? "the topic has another number of partitions than the setting"
+                   : "the brokers do not answer, or the last command was not delivered");
     return atomic_load(&publisher->well);
 }
 

@@ -38,14 +38,6 @@ static void on_delivery(void *opaque, const struct bus_delivery *delivery)
     w.acked++;
 }
 
-static void learn_partitions(const char *brokers)
-{
-    char why[BUS_WHY_SIZE] = "";
-    int32_t count = 0;
-    FLOOR_CHECK(bus_topic_partitions(brokers, TOPIC_EVENTS, &count, why) == ZP_OK, "%s", why);
-    bus_partitions_set(count);
-}
-
 static struct bus_producer *open_producer(const char *brokers)
 {
     const struct bus_producer_settings settings = {
@@ -189,7 +181,8 @@ int main(int argc, char **argv)
     }
     arena_init(&w.arena, ARENA_BYTES_MAX);
     buffer_init(&w.value, MESSAGE_VALUE_BYTES_MAX);
-    learn_partitions(argv[1]);
+    char why[BUS_WHY_SIZE] = "";
+    FLOOR_CHECK(bus_partitions_learn(argv[1], TOPIC_EVENTS, why) == ZP_OK, "%s", why);
     w.producer = open_producer(argv[1]);
     w.locations = calloc((size_t)locations, sizeof *w.locations);
     FLOOR_CHECK(w.locations != NULL, "not enough memory");

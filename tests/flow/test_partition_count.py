@@ -4,11 +4,9 @@ refused.
 On another number: ZAPORA_PARTITIONS=8 tests/run flow -k partition_count
 """
 import json
-import uuid
 
 import pytest
 
-from harness import ROOT, eventually
 from test_worker_crashes import OwnWorker
 
 
@@ -19,12 +17,7 @@ def count(stack):
 
 @pytest.fixture(scope="module")
 def places(stack):
-    ids = [str(uuid.uuid4()) for _ in range(8)]
-    for location in ids:
-        stack.zapora("menu", "apply", ROOT / "deploy/local/demo/restaurant.json", "--location", location)
-    for location in ids:
-        eventually(lambda: (stack.redis("GET", "{%s}:head" % location) or "").startswith("2 "), what="all is published")
-    return ids
+    return stack.restaurants(8)
 
 
 def test_the_topics_were_made_with_it_and_keep_it(stack, count):

@@ -3,11 +3,8 @@ import collections
 import csv
 import io
 import json
-import uuid
 
 import pytest
-
-from harness import ROOT, eventually
 
 TOPIC = "orders.events.v1"
 
@@ -22,14 +19,8 @@ def lines_of(text):
 
 @pytest.fixture(scope="module")
 def places(stack):
-    """Locations in whichever partitions their ids put them, so that both of replay's threads have some of them."""
-    ids = [str(uuid.uuid4()) for _ in range(6)]
-    for _ in range(2):
-        for location in ids:
-            stack.zapora("menu", "apply", ROOT / "deploy/local/demo/restaurant.json", "--location", location)
-    for location in ids:
-        eventually(lambda: (stack.redis("GET", "{%s}:head" % location) or "").startswith("4 "), what="all is published")
-    return ids
+    """So many that both of replay's threads have some of them."""
+    return stack.restaurants(6, times=2)
 
 
 def test_each_location_is_told_in_order_and_nothing_twice(stack, places):

@@ -307,13 +307,8 @@ def test_what_was_changed_in_redis_is_found_and_rebuilt(stack, place, name, chan
 
 @pytest.fixture(scope="module")
 def neighbours(stack):
-    """Locations without orders, in whichever partitions their ids put them."""
-    ids = [str(uuid.uuid4()) for _ in range(5)]
-    for location in ids:
-        stack.zapora("menu", "apply", ROOT / "deploy/local/demo/restaurant.json", "--location", location)
-    for location in ids:
-        eventually(lambda: (stack.redis("GET", "{%s}:head" % location) or "").startswith("2 "), what="Redis has its menu")
-    return ids
+    """Locations without orders."""
+    return stack.restaurants(5)
 
 
 def test_what_is_found_stands_by_partition_the_log_first(stack, place, neighbours):

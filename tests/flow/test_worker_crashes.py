@@ -25,7 +25,6 @@ import pytest
 from harness import ROOT, Api, eventually
 
 CLIENTS = 6
-PARTITIONS = 64
 KILLS = int(os.environ.get("ZAPORA_CRASH_KILLS", "4"))
 FREEZES = int(os.environ.get("ZAPORA_CRASH_FREEZES", "2"))
 ORDERS_BETWEEN = 150
@@ -209,12 +208,14 @@ def owned(stack, part):
 
 def wait_until_all_owned_by(stack, part):
     """A worker that is frozen is given up by the group, and the other one takes its partitions over."""
-    eventually(lambda: owned(stack, part) == PARTITIONS, 60, 0.2, f"{part} owns every partition")
+    count = int(stack.env["ZAPORA_PARTITIONS"])
+    eventually(lambda: owned(stack, part) == count, 60, 0.2, f"{part} owns every partition")
 
 
 def wait_until_shared(stack):
     """Whoever was killed or frozen is back, and nothing moves any more."""
-    eventually(lambda: all(owned(stack, part) == PARTITIONS // 2 for part in ("worker-1", "worker-2")), 60, 0.2,
+    half = int(stack.env["ZAPORA_PARTITIONS"]) // 2
+    eventually(lambda: all(owned(stack, part) == half for part in ("worker-1", "worker-2")), 60, 0.2,
                "each worker owns its half")
 
 

@@ -303,6 +303,17 @@ class Stack:
     def menu(self):
         return self.api().get(f"/menu-items?location_id={self.location}").expect(200).json
 
+    def restaurants(self, count, times=1):
+        """So many locations of their own, in whichever partitions their ids put them: settings and menu `times` over,
+        two events each time, once Redis has them."""
+        ids = [str(uuid.uuid4()) for _ in range(count)]
+        for location in ids * times:
+            self.zapora("menu", "apply", ROOT / "deploy/local/demo/restaurant.json", "--location", location)
+        for location in ids:
+            eventually(lambda: (self.redis("GET", "{%s}:head" % location) or "").startswith(f"{2 * times} "),
+                       what="all is published")
+        return ids
+
     def basket(self, lines=1, **more):
         """A valid order of the first items on sale; from each option group its first `min` options."""
         items = [item for item in self.menu()["items"] if item["available"]][:lines]

@@ -36,6 +36,7 @@ static struct fake {
     int destroy_flush_ms;
     _Atomic int64_t now_us;
     _Atomic int done;
+    _Atomic int32_t partitions; /* of the topic */
 } fake = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 int64_t __wrap_clock_mono_us(void);
@@ -74,7 +75,7 @@ enum zp_err __wrap_bus_topic_partitions(const char *brokers, const char *topic, 
                                         char why[BUS_WHY_SIZE])
 {
     (void)brokers, (void)topic, (void)why;
-    *ret_count = BUS_PARTITIONS_MAX;
+    *ret_count = atomic_load(&fake.partitions);
     return ZP_OK;
 }
 
@@ -186,6 +187,7 @@ static struct publisher *start(void)
     char why[BUS_WHY_SIZE] = "";
     struct publisher *publisher;
     fake.made = 0;
+    atomic_store(&fake.partitions, bus_partitions());
     assert_int_equal(publisher_start(&settings, &publisher, why), ZP_OK);
     return publisher;
 }
@@ -213,6 +215,37 @@ static void test_a_partition_that_stands_still_gets_a_new_producer(void **state)
     stop(publisher);
 }
 
+/* What was sent before the topic was asked is answered; after that nothing is taken. */
+static bool is_refused_soon(struct publisher *publisher)
+{
+    const struct record record = { .partition = WELL };
+    for (int i = 0; i < PATIENCE_ROUNDS / 10; i++) {
+        struct publication publication = { .done = on_done };
+        int before = atomic_load(&fake.done);
+        if (publisher_send(publisher, &record, &publication) == ZP_BUSY) {
+            return true;
+        }
+        while (atomic_load(&fake.done) == before) {
+            (void)poll(NULL, 0, 1);
+        }
+        fake.on_delivery(&publication, &(struct bus_delivery){ .ack = BUS_UNKNOWN, .why = "asks again" });
+    }
+    return false;
+}
+
+static void test_a_topic_with_another_number_of_partitions_gets_nothing(void **state)
+{
+    (void)state;
+    char why[BUS_WHY_SIZE] = "";
+    struct publisher *publisher = start();
+    assert_int_equal(ask(publisher, 10, WELL), BUS_ACKED);
+    atomic_store(&fake.partitions, bus_partitions() / 8);
+    assert_true(is_refused_soon(publisher));
+    assert_false(publisher_well(publisher, why, sizeof(why)));
+    assert_string_equal(why, "the topic has another number of partitions than the setting");
+    stop(publisher);
+}
+
 static void test_a_broken_producer_is_made_anew_at_once(void **state)
 {
     (void)state;
@@ -231,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_partition_that_stands_still_gets_a_new_producer),
+        cmocka_unit_test(test_a_topic_with_another_number_of_partitions_gets_nothing),
         cmocka_unit_test(test_a_broken_producer_is_made_anew_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
